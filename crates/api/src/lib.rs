@@ -1,0 +1,1 @@
+//! Lockstep's own resources and the names it puts on other objects.

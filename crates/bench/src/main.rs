@@ -1,0 +1,2 @@
+//! Measures Lockstep against its floors and its peers.
+fn main() {}

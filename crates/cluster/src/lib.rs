@@ -1,0 +1,1 @@
+//! Talks to Kubernetes API servers: discovery, watches, effects.

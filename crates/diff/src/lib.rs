@@ -1,0 +1,1 @@
+//! Compares desired with live objects and words the changes.

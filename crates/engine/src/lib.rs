@@ -1,0 +1,1 @@
+//! The decisions of Lockstep: plan, step and facts.

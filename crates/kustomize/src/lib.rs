@@ -1,0 +1,1 @@
+//! Kustomizations, built from files.

@@ -1,0 +1,1 @@
+//! Every way to combine Kubernetes objects: patches and server-side apply.

@@ -1,0 +1,1 @@
+//! Recognises the kind of a source folder and renders it into objects.

@@ -1,0 +1,1 @@
+//! What is known of each Kubernetes kind, as a value.

@@ -1,0 +1,1 @@
+//! What tests share: a cluster behind one handle, Git servers, clocks.

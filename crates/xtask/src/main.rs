@@ -1,0 +1,2 @@
+//! Generates tables and checks of the workspace.
+fn main() {}
