@@ -268,7 +268,11 @@ impl<K: Into<Key>, V: Into<Value>> FromIterator<(K, V)> for Map {
                 }
             }
         }
-        if places.is_empty() { Self::from_unique(unique) } else { Self(Repr::Large(Arc::new(Large { entries: unique, places }))) }
+        if places.is_empty() {
+            Self::from_unique(unique)
+        } else {
+            Self(Repr::Large(Arc::new(Large { entries: unique, places })))
+        }
     }
 }
 
@@ -302,7 +306,10 @@ mod tests {
         assert_eq!(map.remove("k50"), Some(Value::Int(50)));
         assert_eq!(map.get("k51"), Some(&Value::Int(51)));
         map.retain(|_, value| value.as_i64().is_some_and(|n| n < 10));
-        assert_eq!(map.keys().map(Key::as_str).collect::<Vec<_>>(), ["k0", "k1", "k2", "k3", "k4", "k5", "k6", "k8", "k9"]);
+        assert_eq!(
+            map.keys().map(Key::as_str).collect::<Vec<_>>(),
+            ["k0", "k1", "k2", "k3", "k4", "k5", "k6", "k8", "k9"]
+        );
     }
 
     #[test]

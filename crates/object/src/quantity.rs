@@ -134,7 +134,14 @@ mod tests {
 
     #[test]
     fn equal_amounts_are_equal_however_written() {
-        for (one, two) in [("1", "1000m"), ("1Gi", "1073741824"), ("1e3", "1k"), ("0.5", "500m"), ("1.5Gi", "1536Mi"), ("-1", "-1000m")] {
+        for (one, two) in [
+            ("1", "1000m"),
+            ("1Gi", "1073741824"),
+            ("1e3", "1k"),
+            ("0.5", "500m"),
+            ("1.5Gi", "1536Mi"),
+            ("-1", "-1000m"),
+        ] {
             assert_eq!(one.parse::<Quantity>(), two.parse::<Quantity>(), "{one} {two}");
         }
     }
