@@ -1,1 +1,28 @@
-//! Fetches Git, OCI and Helm sources and folders into file trees, and pushes commits.
+//! Fetches Git sources and folders into file trees, watches them, and pushes commits.
+//!
+//! What: [`Git`] resolves a [`GitSpec`] to a [`Revision`], opens it as a [`Snapshot`] whose objects are read
+//! from a Git object database when they are looked at, tells when it moves ([`Watcher`]), and pushes commits
+//! and reverts. [`Worktree`] is a plain folder. [`webhook`] reads the push events of Git hosts.
+//!
+//! What not: nothing here knows Kubernetes or what the files mean, and nothing is ever checked out.
+//!
+//! Why our own protocol client: what a person needs to know when a fetch fails (wrong password, unknown
+//! authority, nothing heard for a minute) is lost in general libraries, none of them pushes, and what we ask of a
+//! server is little: its references, and one commit's objects.
+#![warn(missing_docs)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
+
+mod error;
+mod git;
+mod range;
+mod spec;
+mod url;
+pub mod webhook;
+mod worktree;
+
+pub use error::{Error, ErrorKind, Result};
+pub use git::{Author, CacheOptions, Edit, Git, Snapshot, WatchOptions, Watcher};
+pub use range::Range;
+pub use spec::{CommitId, CommitInfo, Credentials, GitSpec, Reference, Revision};
+pub use url::{redact, same_repository};
+pub use worktree::{Worktree, WorktreeOptions};
