@@ -1,0 +1,195 @@
+//! The App: what is deployed, where, and how.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::AppStatus;
+
+/// An App as it stands in the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct App {
+    /// The object's metadata, as far as Lockstep looks at it.
+    pub metadata: Metadata,
+    /// What is wanted.
+    pub spec: AppSpec,
+    /// What is.
+    pub status: AppStatus,
+}
+
+/// The parts of an object's metadata that matter here.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Metadata {
+    /// The name.
+    pub name: String,
+    /// The namespace.
+    pub namespace: String,
+    /// The generation of the spec.
+    pub generation: i64,
+    /// The server's id of the object.
+    pub uid: String,
+    /// The server's version of the object.
+    pub resource_version: String,
+    /// When deletion was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletion_timestamp: Option<String>,
+    /// What must happen before it goes.
+    pub finalizers: Vec<String>,
+    /// The annotations.
+    pub annotations: std::collections::BTreeMap<String, String>,
+}
+
+/// What is deployed, where, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AppSpec {
+    /// The project whose rules hold, by default `default`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// Where the objects come from.
+    pub source: Source,
+    /// Where they go to.
+    pub destination: Destination,
+    /// How they are kept.
+    pub sync: SyncPolicy,
+    /// Apps that must be ready, at the same revision if they share the source, before this one is synced.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<DependencyRef>,
+    /// Nothing is changed in the cluster while this is true.
+    pub suspend: bool,
+}
+
+/// Where the objects come from: exactly one of `git` and `folder`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Source {
+    /// A Git repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub git: Option<GitSource>,
+    /// A folder of the machine that Lockstep runs on, without Git: for `lockstep up --worktree`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<FolderSource>,
+}
+
+/// A Git repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GitSource {
+    /// `https://`, `http://`, `ssh://`, `user@host:path`, `file://` or a path.
+    pub url: String,
+    /// A branch, tag, commit, full reference or semver range of tags; by default `HEAD`.
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// The folder inside the repository, by default its root.
+    pub path: String,
+    /// The Secret with the credentials; by default one chosen by its URL prefix.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SecretRef>,
+    /// Whether submodules are fetched too.
+    pub submodules: bool,
+    /// How often a remote repository is asked, in seconds; by default 30.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval_seconds: Option<u64>,
+}
+
+/// A folder of the machine that Lockstep runs on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FolderSource {
+    /// The folder that is watched.
+    pub root: String,
+    /// The folder inside it, by default itself.
+    pub path: String,
+}
+
+/// A Secret in the App's namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct SecretRef {
+    /// Its name.
+    pub name: String,
+}
+
+/// Where the objects go to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Destination {
+    /// The namespace of namespaced objects that name none; by default the App's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+}
+
+/// How the objects are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SyncPolicy {
+    /// New revisions are applied by themselves.
+    pub auto: bool,
+    /// Objects that left the source are deleted.
+    pub prune: bool,
+    /// Drift is set back.
+    pub self_heal: bool,
+    /// Missing namespaces are made.
+    pub create_namespace: bool,
+    /// A source without any object deletes everything; otherwise that is refused.
+    pub allow_empty: bool,
+    /// How long the objects may take to become healthy, in seconds.
+    pub timeout_seconds: u64,
+    /// How failures are tried again.
+    pub retry: Retry,
+    /// What happens to the objects when the App is deleted.
+    pub deletion: Deletion,
+}
+
+impl Default for SyncPolicy {
+    fn default() -> Self {
+        Self {
+            auto: true,
+            prune: true,
+            self_heal: true,
+            create_namespace: false,
+            allow_empty: false,
+            timeout_seconds: 300,
+            retry: Retry::default(),
+            deletion: Deletion::default(),
+        }
+    }
+}
+
+/// How failures are tried again: after `minSeconds`, then twice as long each time up to `maxSeconds`, with jitter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Retry {
+    /// The first pause.
+    pub min_seconds: u64,
+    /// The longest pause.
+    pub max_seconds: u64,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { min_seconds: 2, max_seconds: 180 }
+    }
+}
+
+/// What happens to the objects when the App is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Deletion {
+    #[default]
+    #[allow(missing_docs, reason = "a documented variant becomes a oneOf, which structural schemas refuse")]
+    Delete,
+    #[allow(missing_docs, reason = "as above")]
+    Orphan,
+}
+
+/// Another App.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DependencyRef {
+    /// Its name.
+    pub name: String,
+    /// Its namespace, by default the App's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+}

@@ -1,0 +1,99 @@
+//! The Project: who may deploy what where.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A Project as it stands in the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Project {
+    /// The object's metadata.
+    pub metadata: crate::Metadata,
+    /// The rules.
+    pub spec: ProjectSpec,
+}
+
+/// The rules of a project. What a list does not allow is denied; `*` stands for any text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ProjectSpec {
+    /// Source URLs that its Apps may use, as `https://git.example.com/team-a/*`.
+    pub sources: Vec<String>,
+    /// Namespaces that its Apps may deploy to.
+    pub destinations: Vec<AllowedDestination>,
+    /// Kinds that its Apps may deploy.
+    pub kinds: Vec<AllowedKind>,
+}
+
+/// A place that a project may deploy to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AllowedDestination {
+    /// The namespace; `*` stands for any text. Cluster-scoped objects need the empty namespace or `*`.
+    pub namespace: String,
+}
+
+/// A kind that a project may deploy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AllowedKind {
+    /// The API group, empty for the core group; `*` stands for any text.
+    pub group: String,
+    /// The kind; `*` stands for any text.
+    pub kind: String,
+}
+
+impl ProjectSpec {
+    /// Returns the rules that allow everything: those of the project `default` while nobody has written one.
+    pub fn anything() -> Self {
+        Self {
+            sources: vec!["*".into()],
+            destinations: vec![AllowedDestination { namespace: "*".into() }],
+            kinds: vec![AllowedKind { group: "*".into(), kind: "*".into() }],
+        }
+    }
+
+    /// Tells whether Apps may use this source.
+    pub fn allows_source(&self, url: &str) -> bool {
+        self.sources.iter().any(|pattern| matches(pattern, url))
+    }
+
+    /// Tells whether Apps may deploy to this namespace; empty for cluster-scoped objects.
+    pub fn allows_namespace(&self, namespace: &str) -> bool {
+        self.destinations.iter().any(|allowed| matches(&allowed.namespace, namespace))
+    }
+
+    /// Tells whether Apps may deploy this kind.
+    pub fn allows_kind(&self, group: &str, kind: &str) -> bool {
+        self.kinds.iter().any(|allowed| matches(&allowed.group, group) && matches(&allowed.kind, kind))
+    }
+}
+
+/// Matches a pattern in which `*` stands for any text, in time proportional to both lengths.
+fn matches(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        let Some(place) = rest.find(part) else { return false };
+        rest = &rest[place + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_allowed_is_denied() {
+        let rules = ProjectSpec { sources: vec!["https://git.example.com/team-a/*".into()], ..ProjectSpec::default() };
+        assert!(rules.allows_source("https://git.example.com/team-a/x.git"));
+        assert!(!rules.allows_source("https://git.example.com/team-b/x.git"));
+        assert!(!rules.allows_namespace("default"));
+        assert!(ProjectSpec::anything().allows_kind("apps", "Deployment"));
+        assert!(matches("a*b*c", "a-b-b-c") && !matches("a*b", "ab-") && matches("", ""));
+    }
+}

@@ -1,0 +1,92 @@
+//! What every decision may look at.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use lockstep_object::{ObjectKey, Text};
+
+use crate::{AppId, Live};
+
+/// The facts of the live objects that carry our label, in one index for all Apps.
+#[derive(Clone, Debug, Default)]
+pub struct LiveIndex {
+    objects: HashMap<ObjectKey, Live>,
+    by_app: HashMap<Text, HashSet<ObjectKey>>,
+}
+
+impl LiveIndex {
+    /// Returns the facts of an object.
+    pub fn get(&self, key: &ObjectKey) -> Option<&Live> {
+        self.objects.get(key)
+    }
+
+    /// Returns the objects that carry this label.
+    pub fn of_app(&self, label: &str) -> impl Iterator<Item = &ObjectKey> {
+        self.by_app.get(&Text::from(label)).into_iter().flatten()
+    }
+
+    /// Returns the number of objects.
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// Tells whether there is no object.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// Sets the facts of an object, unless they are older than what is known. Tells whether they were taken.
+    pub fn insert(&mut self, key: &ObjectKey, live: Live) -> bool {
+        if let Some(known) = self.objects.get(key) {
+            if known.uid == live.uid && known.version > live.version {
+                return false;
+            }
+            self.forget_owner(key);
+        }
+        if let Some(app) = &live.app {
+            self.by_app.entry(app.clone()).or_default().insert(key.clone());
+        }
+        self.objects.insert(key.clone(), live);
+        true
+    }
+
+    /// Removes an object that went.
+    pub fn remove(&mut self, key: &ObjectKey) -> Option<Live> {
+        self.forget_owner(key);
+        self.objects.remove(key)
+    }
+
+    fn forget_owner(&mut self, key: &ObjectKey) {
+        let Some(app) = self.objects.get(key).and_then(|live| live.app.as_ref()) else { return };
+        if let Some(keys) = self.by_app.get_mut(app) {
+            keys.remove(key);
+            if keys.is_empty() {
+                let app = app.clone();
+                self.by_app.remove(&app);
+            }
+        }
+    }
+}
+
+/// What there is to know about an App that others wait for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DependencyFacts {
+    /// Whether it is synced and healthy.
+    pub ready: bool,
+    /// The source, to tell whether it is the same as ours.
+    pub source: String,
+    /// The revision that it has.
+    pub revision: String,
+}
+
+/// What every decision may look at, beside the App's own state and the event.
+pub struct Context<'a> {
+    /// The time.
+    pub now: Timestamp,
+    /// A random number, for jitter.
+    pub random: u64,
+    /// The live objects.
+    pub live: &'a LiveIndex,
+    /// Tells about another App; nothing if there is none.
+    pub dependency: &'a dyn Fn(&AppId) -> Option<DependencyFacts>,
+}

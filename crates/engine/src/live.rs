@@ -1,0 +1,45 @@
+//! What is kept of a live object: facts, not the object.
+
+use jiff::Timestamp;
+use lockstep_api::{APP_LABEL, FIELD_MANAGER, PRUNE};
+use lockstep_diff::owned_digest;
+use lockstep_health::{Health, Rules, Status};
+use lockstep_object::{Object, Text};
+
+/// The facts of a live object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// The server's id.
+    pub uid: Text,
+    /// The server's version, as a number where it is one; older events are ignored by it.
+    pub version: u64,
+    /// The digest of the fields that we own, as stored; 0 if we own none.
+    pub owned: u64,
+    /// How well it is.
+    pub status: Status,
+    /// Why.
+    pub message: Box<str>,
+    /// The App that it belongs to, by its label.
+    pub app: Option<Text>,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// What it says about being pruned.
+    pub prune: Option<Text>,
+}
+
+impl Live {
+    /// Looks at an object.
+    pub fn of(object: &Object, rules: &Rules, now: Timestamp) -> Self {
+        let health = rules.assess(object, now).unwrap_or_else(|| Health::new(Status::Healthy, ""));
+        Self {
+            uid: object.str_at(&["metadata", "uid"]).into(),
+            version: object.str_at(&["metadata", "resourceVersion"]).parse().unwrap_or_default(),
+            owned: owned_digest(object, FIELD_MANAGER).unwrap_or_default(),
+            status: health.status,
+            message: health.message.into(),
+            app: object.label(APP_LABEL).map(Text::from),
+            deleting: object.at(&["metadata", "deletionTimestamp"]).is_some(),
+            prune: object.annotation(PRUNE).map(Text::from),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The state of one App.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use lockstep_api::{AppSpec, AppStatus, Drift, HistoryEntry};
+use lockstep_object::ObjectKey;
+
+use crate::{
+    AppId, Context, DependencyFacts, Desired, Effect, Event, Inventory, Prepared, Problem, RevisionInfo, Ticket,
+    drift::Repairs, run::Run,
+};
+
+/// How many syncs and repairs the status remembers.
+const REMEMBERED: usize = 10;
+
+/// The state of one App: everything that its decisions depend on, beside the live index.
+#[derive(Debug)]
+pub struct AppState {
+    /// What names it.
+    pub(crate) id: AppId,
+    /// The value of the label on its objects.
+    pub(crate) label: String,
+    /// What is wanted.
+    pub(crate) spec: Arc<AppSpec>,
+    pub(crate) generation: i64,
+    pub(crate) finalizer: bool,
+    pub(crate) deleting: bool,
+    /// The annotation that asks for a sync, and the last value that was served.
+    pub(crate) refresh: String,
+    pub(crate) refreshed: String,
+    /// The newest revision of the source.
+    pub(crate) target: Option<RevisionInfo>,
+    /// What the source said when it could not be asked.
+    pub(crate) source_problem: Option<Problem>,
+    /// The objects of the revision that was last rendered well.
+    pub(crate) prepared: Arc<Prepared>,
+    pub(crate) by_key: HashMap<ObjectKey, usize>,
+    /// The revision of `prepared`.
+    pub(crate) rendered: Option<RevisionInfo>,
+    /// The revision that the cluster has, and the digest of its objects.
+    pub(crate) synced: Option<RevisionInfo>,
+    pub(crate) synced_digest: u64,
+    /// The last revision that changed this App's objects: a commit that leaves them alone costs no write.
+    pub(crate) shown: Option<RevisionInfo>,
+    pub(crate) activity: Activity,
+    pub(crate) ticket: Ticket,
+    pub(crate) inventory: Inventory,
+    /// Applies without an answer, also those of a run that was superseded.
+    pub(crate) in_flight: BTreeMap<ObjectKey, Applying>,
+    pub(crate) problem: Option<Problem>,
+    /// What people should know though it stops nothing.
+    pub(crate) remarks: Vec<String>,
+    pub(crate) failures: u32,
+    pub(crate) retry_at: Option<Timestamp>,
+    pub(crate) repairs: HashMap<ObjectKey, Repairs>,
+    pub(crate) repair_at: BTreeMap<ObjectKey, Timestamp>,
+    pub(crate) history: VecDeque<HistoryEntry>,
+    pub(crate) drift: VecDeque<Drift>,
+    /// The status as last written, and when the next one is due.
+    pub(crate) written: AppStatus,
+    pub(crate) status_due: Option<Timestamp>,
+    /// The last `WakeAt` that was asked for and has not come.
+    pub(crate) wake_at: Option<Timestamp>,
+}
+
+/// What is being done about an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Applying {
+    /// A sync applies it.
+    Sync,
+    /// Drift is set back, seen at this time.
+    Repair(Timestamp),
+}
+
+/// What the App is doing.
+#[derive(Debug, Default)]
+pub(crate) enum Activity {
+    /// Nothing; it sleeps.
+    #[default]
+    Idle,
+    /// It waits for its dependencies.
+    Waiting(String),
+    /// Its files are being rendered.
+    Rendering(Ticket, RevisionInfo),
+    /// A sync is under way.
+    Running(Box<Run>),
+    /// Its objects are being deleted.
+    Deleting,
+}
+
+impl AppState {
+    /// Returns the state of an App as its status tells: a restarted operator goes on from there.
+    pub fn new(id: AppId, status: AppStatus) -> Self {
+        let label = id.label();
+        let revision =
+            |id: &str| (!id.is_empty()).then(|| RevisionInfo { id: id.to_owned(), ..RevisionInfo::default() });
+        let last = status.history.iter().find(|entry| entry.revision == status.revision);
+        let synced = revision(&status.revision).map(|mut revision| {
+            if let Some(entry) = last {
+                revision.author = entry.author.clone();
+                revision.message = entry.message.clone();
+            }
+            revision
+        });
+        Self {
+            id,
+            label,
+            spec: Arc::default(),
+            generation: 0,
+            finalizer: false,
+            deleting: false,
+            refresh: String::new(),
+            refreshed: status.last_refresh.clone(),
+            target: None,
+            source_problem: None,
+            prepared: Arc::default(),
+            by_key: HashMap::new(),
+            rendered: None,
+            shown: synced.clone(),
+            synced,
+            synced_digest: u64::from_str_radix(&status.digest, 16).unwrap_or_default(),
+            activity: Activity::Idle,
+            ticket: 0,
+            inventory: Inventory::parse(&status.inventory),
+            in_flight: BTreeMap::new(),
+            problem: None,
+            remarks: Vec::new(),
+            failures: 0,
+            retry_at: None,
+            repairs: HashMap::new(),
+            repair_at: BTreeMap::new(),
+            history: status.history.iter().cloned().collect(),
+            drift: status.drift.iter().cloned().collect(),
+            written: status,
+            status_due: None,
+            wake_at: None,
+        }
+    }
+
+    /// Returns what names the App.
+    pub fn id(&self) -> &AppId {
+        &self.id
+    }
+
+    /// Returns what is wanted.
+    pub fn spec(&self) -> &Arc<AppSpec> {
+        &self.spec
+    }
+
+    /// Returns what the App owns.
+    pub fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    /// Returns the keys of the objects that it wants, owned or not yet.
+    pub fn desired_keys(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.prepared.desired.iter().map(|one| &one.key)
+    }
+
+    /// Tells whether nothing is under way.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.activity, Activity::Idle) && self.in_flight.is_empty()
+    }
+
+    /// Decides: takes an event, returns what is to be done.
+    pub fn step(&mut self, event: Event, context: &Context<'_>) -> Vec<Effect> {
+        crate::step::step(self, event, context)
+    }
+
+    /// Returns what others who depend on this App may know.
+    pub fn dependency_facts(&self, context: &Context<'_>) -> DependencyFacts {
+        DependencyFacts {
+            ready: crate::facts::is_ready(self, context),
+            source: source_name(&self.spec),
+            revision: self.synced.as_ref().map(|revision| revision.id.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// Returns the status: everything there is to say about the App.
+    pub fn facts(&self, context: &Context<'_>) -> AppStatus {
+        crate::facts::facts(self, context)
+    }
+
+    pub(crate) fn desired(&self, key: &ObjectKey) -> Option<&Desired> {
+        self.by_key.get(key).map(|place| &self.prepared.desired[*place])
+    }
+
+    pub(crate) fn set_prepared(&mut self, prepared: Arc<Prepared>, revision: RevisionInfo) {
+        self.by_key = prepared.desired.iter().enumerate().map(|(place, one)| (one.key.clone(), place)).collect();
+        self.prepared = prepared;
+        self.rendered = Some(revision);
+    }
+
+    pub(crate) fn remember_sync(&mut self, entry: HistoryEntry) {
+        self.history.push_front(entry);
+        self.history.truncate(REMEMBERED);
+    }
+
+    pub(crate) fn remember_drift(&mut self, drift: Drift) {
+        self.drift.push_front(drift);
+        self.drift.truncate(REMEMBERED);
+    }
+}
+
+/// Names the source, to tell whether two Apps share it.
+pub(crate) fn source_name(spec: &AppSpec) -> String {
+    let reference = |text: &Option<String>| text.clone().unwrap_or_default();
+    match (&spec.source.git, &spec.source.folder) {
+        (Some(git), _) => format!("{}@{}", git.url, reference(&git.reference)),
+        (None, Some(folder)) => folder.root.clone(),
+        (None, None) => String::new(),
+    }
+}
