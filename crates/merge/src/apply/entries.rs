@@ -1,0 +1,183 @@
+//! `metadata.managedFields` and back.
+
+use std::collections::BTreeMap;
+
+use lockstep_object::{Map, Text, Value, to_json_html_safe};
+
+use super::{FieldSet, Managed, OwnedFields};
+
+/// How a manager came to own fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// By server-side apply.
+    Apply,
+    /// By anything else.
+    Update,
+}
+
+/// Who owns an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// The field manager.
+    pub manager: Text,
+    /// How it came to own the fields.
+    pub operation: Operation,
+    /// The `apiVersion` of the request; an applier is the same in every version.
+    pub api_version: Text,
+    /// The subresource of the request, empty for the object itself.
+    pub subresource: Text,
+}
+
+/// One entry of `metadata.managedFields`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Who.
+    pub identity: Identity,
+    /// When the fields changed last, as written; none if not recorded.
+    pub time: Option<Text>,
+    /// What.
+    pub fields: FieldSet,
+}
+
+/// An entry is not what the API server accepts; the text is its own.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct EntryError(pub String);
+
+impl Operation {
+    /// Returns the word in an entry.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Apply => "Apply",
+            Self::Update => "Update",
+        }
+    }
+}
+
+impl Identity {
+    /// Returns the key of the manager in [`Managed`]: an applier's has no version.
+    pub fn key(&self) -> String {
+        let mut map = Map::new();
+        let mut put = |name: &str, value: &str| {
+            if !value.is_empty() {
+                map.insert(name, value);
+            }
+        };
+        put("manager", &self.manager);
+        put("operation", self.operation.as_str());
+        if self.operation == Operation::Update {
+            put("apiVersion", &self.api_version);
+        }
+        put("subresource", &self.subresource);
+        to_json_html_safe(&Value::Map(map))
+    }
+
+    /// Reads a key; none if it was not made by [`Identity::key`]. An applier's version is empty then.
+    pub fn from_key(key: &str) -> Option<Self> {
+        let value = lockstep_object::from_json(key.as_bytes()).ok()?;
+        identity(&value).ok()
+    }
+}
+
+impl Entry {
+    /// Reads an entry.
+    ///
+    /// # Errors
+    /// If the operation, version, type or fields are not valid; `place` is its position in the list.
+    pub fn from_value(value: &Value, place: usize) -> Result<Self, EntryError> {
+        let identity = identity(value)?;
+        if identity.api_version.is_empty() {
+            return Err(EntryError("apiVersion must not be empty".into()));
+        }
+        match text(value, "fieldsType").as_str() {
+            "FieldsV1" => {}
+            "" => return Err(EntryError(format!("missing fieldsType in managed fields entry {place}"))),
+            other => return Err(EntryError(format!("invalid fieldsType \"{other}\" in managed fields entry {place}"))),
+        }
+        let fields = value.get("fieldsV1").filter(|fields| !fields.is_null());
+        let fields = fields.map_or_else(|| Ok(FieldSet::new()), FieldSet::from_value);
+        let fields = fields.map_err(|error| EntryError(error.to_string()))?;
+        let time = value.get("time").and_then(Value::as_str).map(Text::from);
+        Ok(Self { identity, time, fields })
+    }
+
+    /// Prints an entry, with the keys in the API server's order.
+    pub fn to_value(&self) -> Value {
+        let mut map = Map::new();
+        let mut put = |name: &str, value: &str| {
+            if !value.is_empty() {
+                map.insert(name, value);
+            }
+        };
+        put("manager", &self.identity.manager);
+        put("operation", self.identity.operation.as_str());
+        put("apiVersion", &self.identity.api_version);
+        put("time", self.time.as_ref().map_or("", Text::as_str));
+        put("fieldsType", "FieldsV1");
+        map.insert("fieldsV1", self.fields.to_value());
+        if !self.identity.subresource.is_empty() {
+            map.insert("subresource", self.identity.subresource.as_str());
+        }
+        Value::Map(map)
+    }
+}
+
+/// The times of the managers by key, as written in their entries.
+pub type Times = BTreeMap<String, Text>;
+
+impl Managed {
+    /// Reads `metadata.managedFields`; anything but a list holds no entries.
+    ///
+    /// # Errors
+    /// If an entry is not valid.
+    pub fn from_entries(entries: &Value) -> Result<(Self, Times), EntryError> {
+        let mut managed = Self::new();
+        let mut times = Times::new();
+        for (place, entry) in entries.as_list().iter().flat_map(|list| list.iter()).enumerate() {
+            let entry = Entry::from_value(entry, place)?;
+            let key = entry.identity.key();
+            let applied = entry.identity.operation == Operation::Apply;
+            let version = entry.identity.api_version.to_string();
+            times.extend(entry.time.map(|time| (key.clone(), time)));
+            managed.insert(key, OwnedFields { set: entry.fields, version, applied });
+        }
+        Ok((managed, times))
+    }
+
+    /// Returns the entries in the API server's order: by operation, time, manager, version and subresource.
+    /// Managers whose key is no [`Identity::key`] are left out.
+    pub fn entries(&self, times: &Times) -> Vec<Entry> {
+        let read = |(key, fields): (&String, &OwnedFields)| {
+            let mut identity = Identity::from_key(key)?;
+            identity.api_version = fields.version.as_str().into();
+            Some(Entry { identity, time: times.get(key).cloned(), fields: fields.set.clone() })
+        };
+        let mut entries: Vec<Entry> = self.iter().filter_map(read).collect();
+        let order = |entry: &Entry| {
+            let Identity { manager, operation, api_version, subresource } = &entry.identity;
+            let time = entry.time.as_ref().map(ToString::to_string);
+            (*operation, time, manager.to_string(), api_version.to_string(), subresource.to_string())
+        };
+        entries.sort_by_cached_key(order);
+        entries
+    }
+
+    /// Returns `metadata.managedFields`.
+    pub fn to_value(&self, times: &Times) -> Value {
+        self.entries(times).iter().map(Entry::to_value).collect::<Vec<_>>().into()
+    }
+}
+
+fn identity(value: &Value) -> Result<Identity, EntryError> {
+    let operation = match text(value, "operation").as_str() {
+        "Apply" => Operation::Apply,
+        "Update" => Operation::Update,
+        _ => return Err(EntryError("operation must be `Apply` or `Update`".into())),
+    };
+    let (manager, api_version) = (text(value, "manager"), text(value, "apiVersion"));
+    Ok(Identity { manager, operation, api_version, subresource: text(value, "subresource") })
+}
+
+fn text(value: &Value, key: &str) -> Text {
+    value.get(key).and_then(Value::as_str).unwrap_or_default().into()
+}
