@@ -27,7 +27,8 @@ pub(crate) fn order(a: &Value, b: &Value) -> Ordering {
             };
             let (a, b) = (sorted(a), sorted(b));
             let pairs = a.iter().zip(b.iter());
-            let different = pairs.map(|((ka, va), (kb, vb))| ka.cmp(kb).then_with(|| order(va, vb))).find(|found| found.is_ne());
+            let different =
+                pairs.map(|((ka, va), (kb, vb))| ka.cmp(kb).then_with(|| order(va, vb))).find(|found| found.is_ne());
             different.unwrap_or(a.len().cmp(&b.len()))
         }
         _ => rank(a).cmp(&rank(b)),
@@ -52,7 +53,8 @@ pub(crate) fn equal(a: &Value, b: &Value) -> bool {
             a.shares(b) || (a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| equal(a, b)))
         }
         (Value::Map(a), Value::Map(b)) => {
-            let same = |(key, value): (&lockstep_object::Key, &Value)| b.get(key).is_some_and(|other| equal(value, other));
+            let same =
+                |(key, value): (&lockstep_object::Key, &Value)| b.get(key).is_some_and(|other| equal(value, other));
             a.shares(b) || (a.len() == b.len() && a.iter().all(same))
         }
         (Value::Float(_), Value::Int(_) | Value::UInt(_)) | (Value::Int(_) | Value::UInt(_), Value::Float(_)) => {

@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 use lockstep_object::{Gvk, Map, Text, Value};
 
 use crate::{
-    Field, MapType, PatchRule, Relationship, Resource, Scope, Subresource, Type, TypeRef, openapi, structural::Structural,
+    Field, MapType, PatchRule, Relationship, Resource, Scope, Subresource, Type, TypeRef, openapi,
+    structural::Structural,
 };
 
 /// The value is not a custom resource definition.
@@ -96,8 +97,14 @@ fn root_type(schema: &Value) -> Type {
     let string = || TypeRef::Inline(Arc::new(Type { scalar: Some(crate::Scalar::String), ..Type::default() }));
     let metadata = TypeRef::named("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta");
     let always = [("apiVersion", string()), ("kind", string()), ("metadata", metadata)];
-    let mut fields: Vec<Field> = known.fields.iter().filter(|f| always.iter().all(|(name, _)| f.name != *name)).cloned().collect();
-    fields.extend(always.into_iter().map(|(name, of)| Field { name: name.into(), of, default: None, patch: PatchRule::default() }));
+    let mut fields: Vec<Field> =
+        known.fields.iter().filter(|f| always.iter().all(|(name, _)| f.name != *name)).cloned().collect();
+    fields.extend(always.into_iter().map(|(name, of)| Field {
+        name: name.into(),
+        of,
+        default: None,
+        patch: PatchRule::default(),
+    }));
     fields.sort_by(|a, b| a.name.cmp(&b.name));
     known.fields = fields.into();
     root.list = None;
@@ -174,7 +181,12 @@ fn resource(spec: &Value, names: &Value, gvk: Gvk, version: &Value, keep_unknown
 fn parse_version(gvk: Gvk, version: &Value, keep_unknown: bool) -> Version {
     let source = version.at(&["schema", "openAPIV3Schema"]).cloned();
     // Without a schema nothing is known, so nothing is pruned; that is what the old switch says as well.
-    let free = || Value::Map(Map::from_iter([("type", Value::from("object")), ("x-kubernetes-preserve-unknown-fields", true.into())]));
+    let free = || {
+        Value::Map(Map::from_iter([
+            ("type", Value::from("object")),
+            ("x-kubernetes-preserve-unknown-fields", true.into()),
+        ]))
+    };
     let mut source = source.unwrap_or_else(free);
     if keep_unknown && let Some(root) = source.as_map_mut() {
         root.insert("x-kubernetes-preserve-unknown-fields", true);

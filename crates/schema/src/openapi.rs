@@ -32,11 +32,7 @@ fn convert(schema: &Value, frame: Frame) -> Type {
     let keep_unknown = frame.keep_unknown || flag(schema, "x-kubernetes-preserve-unknown-fields");
     let frame = Frame { keep_unknown, ..frame };
     match schema.get("type").and_then(Value::as_str).unwrap_or_default() {
-        "" => Type {
-            scalar: Some(Scalar::Untyped),
-            list: Some(list(schema, frame)),
-            map: Some(map(schema, frame)),
-        },
+        "" => Type { scalar: Some(Scalar::Untyped), list: Some(list(schema, frame)), map: Some(map(schema, frame)) },
         "object" => Type { map: Some(map(schema, frame)), ..Type::default() },
         "array" => Type { list: Some(list(schema, frame)), ..Type::default() },
         name => Type { scalar: Some(scalar(name, schema)), ..Type::default() },
@@ -54,7 +50,8 @@ fn scalar(name: &str, schema: &Value) -> Scalar {
 }
 
 fn reference(schema: &Value, frame: Frame) -> TypeRef {
-    let only_part = schema.get("allOf").and_then(Value::as_list).filter(|parts| parts.len() == 1).map(|parts| &parts[0]);
+    let only_part =
+        schema.get("allOf").and_then(Value::as_list).filter(|parts| parts.len() == 1).map(|parts| &parts[0]);
     let target = schema.get("$ref").or_else(|| only_part.and_then(|part| part.get("$ref"))).and_then(Value::as_str);
     if let Some(name) = target.and_then(|path| path.rsplit('/').next()) {
         let relationship = schema.get("x-kubernetes-map-type").map(map_relationship);
@@ -68,7 +65,8 @@ fn reference(schema: &Value, frame: Frame) -> TypeRef {
 
 fn map(schema: &Value, frame: Frame) -> MapType {
     let properties = schema.get("properties").and_then(Value::as_map);
-    let mut fields: Vec<Field> = properties.iter().flat_map(|map| map.iter()).map(|(name, of)| field(name, of, frame)).collect();
+    let mut fields: Vec<Field> =
+        properties.iter().flat_map(|map| map.iter()).map(|(name, of)| field(name, of, frame)).collect();
     fields.sort_by(|a, b| a.name.cmp(&b.name));
     let item = match schema.get("additionalProperties") {
         None if frame.keep_unknown || fields.is_empty() => Some(TypeRef::deduced()),

@@ -65,7 +65,9 @@ impl SchemaSet {
     /// Finds a kind by its plural name.
     pub fn resource_named(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Resource>> {
         self.resources().find(|known| {
-            known.plural.as_str() == plural && known.gvk.group.as_str() == group && known.gvk.version.as_str() == version
+            known.plural.as_str() == plural
+                && known.gvk.group.as_str() == group
+                && known.gvk.version.as_str() == version
         })
     }
 

@@ -92,7 +92,11 @@ impl Table {
     /// Returns a discovery document as JSON text: `api`, `apis`, `aggregated-api`, `aggregated-apis`, or a
     /// group and version as `v1` and `apps/v1`.
     pub fn discovery(&self, name: &str) -> Option<&str> {
-        self.discovery_text().lines().filter_map(|line| line.split_once('\t')).find(|(known, _)| *known == name).map(|(_, json)| json)
+        self.discovery_text()
+            .lines()
+            .filter_map(|line| line.split_once('\t'))
+            .find(|(known, _)| *known == name)
+            .map(|(_, json)| json)
     }
 
     /// Returns the definition with this name as JSON text.
@@ -240,7 +244,8 @@ impl Packing {
     }
 
     fn add_definition(&mut self, name: &str, schema: &Value) -> usize {
-        for gvk in schema.get("x-kubernetes-group-version-kind").and_then(Value::as_list).iter().flat_map(|l| l.iter()) {
+        for gvk in schema.get("x-kubernetes-group-version-kind").and_then(Value::as_list).iter().flat_map(|l| l.iter())
+        {
             let part = |key| gvk.get(key).and_then(Value::as_str).unwrap_or_default();
             let gvk = format!("{}/{}/{}", part("group"), part("version"), part("kind"));
             self.roots.entry(gvk).or_insert_with(|| name.into());

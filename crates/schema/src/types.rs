@@ -174,15 +174,14 @@ impl Types {
 }
 
 impl Type {
-    /// Returns the type with another relationship of its lists and maps; the keys of a list stay.
+    /// Returns the type with another relationship of its map, or of its list if it has no map; the keys of a list stay.
     #[must_use]
     pub fn with(&self, relationship: Relationship) -> Self {
         let mut changed = self.clone();
-        if let Some(list) = &mut changed.list {
-            list.relationship = relationship;
-        }
-        if let Some(map) = &mut changed.map {
-            map.relationship = relationship;
+        match (&mut changed.map, &mut changed.list) {
+            (Some(map), _) => map.relationship = relationship,
+            (None, Some(list)) => list.relationship = relationship,
+            (None, None) => {}
         }
         changed
     }

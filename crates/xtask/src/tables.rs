@@ -37,7 +37,11 @@ fn documents(folder: &Path) -> anyhow::Result<Vec<Document>> {
 fn group_order(discovery: &[Document]) -> anyhow::Result<Vec<String>> {
     let (_, text) = discovery.iter().find(|(name, _)| name == "apis").context("apis.json is missing")?;
     let list: serde_json::Value = serde_json::from_slice(text).context("apis.json")?;
-    let versions = list["groups"].as_array().into_iter().flatten().flat_map(|group| group["versions"].as_array().into_iter().flatten());
+    let versions = list["groups"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(|group| group["versions"].as_array().into_iter().flatten());
     let named = versions.filter_map(|version| version["groupVersion"].as_str()).map(str::to_owned);
     Ok(["v1".to_owned()].into_iter().chain(named).collect())
 }

@@ -101,10 +101,15 @@ impl Walk<'_> {
     }
 
     fn fields(&mut self, form: &MapType, left: Option<&Map>, right: Option<&Map>) {
-        let mut pairs: Vec<_> = left.iter().flat_map(|map| map.iter()).map(|(name, value)| {
-            (name, Some(value), right.and_then(|right| right.get(name)))
-        }).collect();
-        let added = right.iter().flat_map(|map| map.iter()).filter(|(name, _)| left.is_none_or(|left| !left.contains_key(name)));
+        let mut pairs: Vec<_> = left
+            .iter()
+            .flat_map(|map| map.iter())
+            .map(|(name, value)| (name, Some(value), right.and_then(|right| right.get(name))))
+            .collect();
+        let added = right
+            .iter()
+            .flat_map(|map| map.iter())
+            .filter(|(name, _)| left.is_none_or(|left| !left.contains_key(name)));
         pairs.extend(added.map(|(name, value)| (name, None, Some(value))));
         for (name, a, b) in pairs {
             self.found.path.push(Element::Field(name.clone()));

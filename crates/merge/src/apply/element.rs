@@ -89,7 +89,8 @@ impl Ord for Element {
 
 fn order_keys(a: &[(Key, Value)], b: &[(Key, Value)]) -> Ordering {
     let pairs = a.iter().zip(b);
-    let different = pairs.map(|((ka, va), (kb, vb))| ka.cmp(kb).then_with(|| tree::order(va, vb))).find(|found| found.is_ne());
+    let different =
+        pairs.map(|((ka, va), (kb, vb))| ka.cmp(kb).then_with(|| tree::order(va, vb))).find(|found| found.is_ne());
     different.unwrap_or(a.len().cmp(&b.len()))
 }
 

@@ -206,7 +206,11 @@ impl<'i, 'v> Interleave<'i, 'v> {
         self.out
     }
 
-    fn take_both(&mut self, element: &'i Element, merge: &mut impl FnMut(&Element, Side<'v>, Side<'v>) -> Option<Value>) {
+    fn take_both(
+        &mut self,
+        element: &'i Element,
+        merge: &mut impl FnMut(&Element, Side<'v>, Side<'v>) -> Option<Value>,
+    ) {
         self.merged.insert(element);
         let (left, right) = (self.left.observed.get(element).copied(), self.right.observed.get(element).copied());
         self.out.extend(merge(element, left, right));

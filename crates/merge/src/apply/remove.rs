@@ -14,13 +14,17 @@ pub(crate) fn remove(typed: &Typed, fields: &FieldSet) -> Value {
     Walk { types: &typed.types, extract: false }.value(&typed.value, fields, &typed.of)
 }
 
-/// Keeps the members of the set, the way to them, and the keys of the items on the way.
+/// Keeps the members of the set and the way to them.
 pub(crate) fn extract(typed: &Typed, fields: &FieldSet) -> Value {
-    let fields = match typed.field_set() {
-        Ok(present) => fields.union(&keys_on_the_way(fields, &present)),
-        Err(_) => fields.clone(),
-    };
-    Walk { types: &typed.types, extract: true }.value(&typed.value, &fields, &typed.of)
+    Walk { types: &typed.types, extract: true }.value(&typed.value, fields, &typed.of)
+}
+
+/// Keeps the keys of the items on the way as well.
+pub(crate) fn extract_with_keys(typed: &Typed, fields: &FieldSet) -> Value {
+    match typed.field_set() {
+        Ok(present) => extract(typed, &fields.union(&keys_on_the_way(fields, &present))),
+        Err(_) => extract(typed, fields),
+    }
 }
 
 fn keys_on_the_way(fields: &FieldSet, present: &FieldSet) -> FieldSet {

@@ -75,12 +75,17 @@ impl FieldSet {
     pub fn union(&self, other: &Self) -> Self {
         let mut joined = Self::default();
         zip(&self.members, &other.members, |e| e, |mine, others| joined.members.extend(mine.or(others).cloned()));
-        zip(&self.children, &other.children, |(element, _)| element, |mine, others| {
-            joined.children.extend(match (mine, others) {
-                (Some((element, a)), Some((_, b))) => Some((element.clone(), a.union(b))),
-                (one, another) => one.or(another).cloned(),
-            });
-        });
+        zip(
+            &self.children,
+            &other.children,
+            |(element, _)| element,
+            |mine, others| {
+                joined.children.extend(match (mine, others) {
+                    (Some((element, a)), Some((_, b))) => Some((element.clone(), a.union(b))),
+                    (one, another) => one.or(another).cloned(),
+                });
+            },
+        );
         joined
     }
 
@@ -89,11 +94,16 @@ impl FieldSet {
     pub fn intersection(&self, other: &Self) -> Self {
         let mut both = Self::default();
         zip(&self.members, &other.members, |e| e, |mine, others| both.members.extend(mine.and(others).cloned()));
-        zip(&self.children, &other.children, |(element, _)| element, |mine, others| {
-            if let (Some((element, a)), Some((_, b))) = (mine, others) {
-                both.push_child(element, a.intersection(b));
-            }
-        });
+        zip(
+            &self.children,
+            &other.children,
+            |(element, _)| element,
+            |mine, others| {
+                if let (Some((element, a)), Some((_, b))) = (mine, others) {
+                    both.push_child(element, a.intersection(b));
+                }
+            },
+        );
         both
     }
 
@@ -246,7 +256,8 @@ fn read(value: &Value, depth: usize) -> Result<(FieldSet, bool), FieldSetError> 
             is_member = true;
             continue;
         }
-        let element = Element::parse(key).map_err(|problem| FieldSetError(format!("parsing key as path element: {problem}")))?;
+        let element =
+            Element::parse(key).map_err(|problem| FieldSetError(format!("parsing key as path element: {problem}")))?;
         let (child, member) = read(below, depth + 1)?;
         if member {
             set.insert(std::slice::from_ref(&element));

@@ -93,10 +93,16 @@ impl Typed {
         self.with(remove::remove(self, fields))
     }
 
-    /// Returns the value with nothing but these fields and items, and the keys of the items.
+    /// Returns the value with nothing but these fields and items.
     #[must_use]
     pub fn only(&self, fields: &FieldSet) -> Self {
         self.with(remove::extract(self, fields))
+    }
+
+    /// Returns the value with nothing but these fields and items, and the keys of the items on the way to them.
+    #[must_use]
+    pub fn only_with_keys(&self, fields: &FieldSet) -> Self {
+        self.with(remove::extract_with_keys(self, fields))
     }
 
     pub(crate) fn with(&self, value: Value) -> Self {

@@ -7,7 +7,8 @@ use lockstep_object::Value;
 use crate::tree;
 
 use super::{
-    Comparison, FieldSet, Managed, OwnedFields, Problems, Typed, element::FieldPath, element::quoted, reconcile::reconcile,
+    Comparison, FieldSet, Managed, OwnedFields, Problems, Typed, element::FieldPath, element::quoted,
+    reconcile::reconcile,
 };
 
 /// Converts objects between the versions of their group.
@@ -141,7 +142,14 @@ impl Updater<'_> {
     ///
     /// # Errors
     /// If a conversion fails.
-    pub fn update(&self, old: &Typed, new: &Typed, version: &str, managers: &Managed, manager: &str) -> Result<Managed, ApplyError> {
+    pub fn update(
+        &self,
+        old: &Typed,
+        new: &Typed,
+        version: &str,
+        managers: &Managed,
+        manager: &str,
+    ) -> Result<Managed, ApplyError> {
         let managers = self.reconciled(old, managers)?;
         let (mut managers, compared) = self.transfer(old, new, version, managers, manager, true)?;
         let had = managers.remove(manager).map(|fields| fields.set).unwrap_or_default();
@@ -153,18 +161,30 @@ impl Updater<'_> {
         Ok(managers)
     }
 
-    /// Returns the part of the object that a manager owns, as an apply configuration would state it.
+    /// Returns the part of the object that a manager owns, as an apply configuration would state it. `with_keys`
+    /// adds the keys of list items that are owned in part, as client-go's extraction does.
     ///
     /// # Errors
     /// If the manager's fields are recorded in another version.
-    pub fn extract(&self, live: &Typed, version: &str, managers: &Managed, manager: &str) -> Result<Typed, ApplyError> {
+    pub fn extract(
+        &self,
+        live: &Typed,
+        version: &str,
+        managers: &Managed,
+        manager: &str,
+        with_keys: bool,
+    ) -> Result<Typed, ApplyError> {
         let current = self.convert(live, version)?;
-        let Some(owned) = managers.get(manager) else { return Ok(current.only(&FieldSet::new())) };
-        if owned.version != version {
+        let owned = managers.get(manager);
+        if let Some(owned) = owned.filter(|owned| owned.version != version) {
             let text = "existing managed fieldpath set APIVersion";
-            return Err(ApplyError::Failed(format!("{text} ({}) differs from desired ({version}), unable to extract", owned.version)));
+            return Err(ApplyError::Failed(format!(
+                "{text} ({}) differs from desired ({version}), unable to extract",
+                owned.version
+            )));
         }
-        Ok(current.only(&owned.set.leaves()))
+        let set = owned.map(|owned| owned.set.leaves()).unwrap_or_default();
+        Ok(if with_keys { current.only_with_keys(&set) } else { current.only(&set) })
     }
 
     fn owned(&self, set: FieldSet, version: &str) -> FieldSet {
@@ -192,7 +212,8 @@ impl Updater<'_> {
         let mut reconciled = Managed::new();
         for (manager, fields) in managers.iter() {
             let Some(live) = self.known(live, &fields.version, "failed to convert live object")? else { continue };
-            let set = reconcile(&fields.set, &live.of, &live.types).map_err(failed("errors reconciling field set with schema"))?;
+            let set = reconcile(&fields.set, &live.of, &live.types)
+                .map_err(failed("errors reconciling field set with schema"))?;
             reconciled.insert(manager, OwnedFields { set, ..fields.clone() });
         }
         Ok(reconciled)
@@ -254,7 +275,13 @@ impl Updater<'_> {
     }
 
     /// Removes what the manager applied last time and not now, unless somebody owns it.
-    fn prune(&self, merged: Typed, managers: &Managed, manager: &str, last: Option<&OwnedFields>) -> Result<Typed, ApplyError> {
+    fn prune(
+        &self,
+        merged: Typed,
+        managers: &Managed,
+        manager: &str,
+        last: Option<&OwnedFields>,
+    ) -> Result<Typed, ApplyError> {
         let Some(last) = last.filter(|last| !last.set.is_empty()) else { return Ok(merged) };
         let words = "failed to prune fields: failed to convert merged object to last applied version";
         let Some(merged_then) = self.known(&merged, &last.version, words)? else { return Ok(merged) };
@@ -267,7 +294,13 @@ impl Updater<'_> {
     }
 
     /// Adds back what others, or the new configuration itself, own.
-    fn add_back_owned(&self, merged: &Typed, pruned: Typed, first: &str, managers: &Managed) -> Result<Typed, ApplyError> {
+    fn add_back_owned(
+        &self,
+        merged: &Typed,
+        pruned: Typed,
+        first: &str,
+        managers: &Managed,
+    ) -> Result<Typed, ApplyError> {
         let mut owned: BTreeMap<&str, FieldSet> = BTreeMap::new();
         for (_, fields) in managers.iter() {
             let all = owned.entry(&fields.version).or_default();

@@ -109,7 +109,8 @@ fn go_source(value: &Value) -> String {
         Value::Map(map) => {
             let mut entries: Vec<_> = map.iter().collect();
             entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-            let parts: Vec<String> = entries.iter().map(|(key, value)| format!("{}:{}", quoted(key), go_source(value))).collect();
+            let parts: Vec<String> =
+                entries.iter().map(|(key, value)| format!("{}:{}", quoted(key), go_source(value))).collect();
             format!("map[string]interface {{}}{{{}}}", parts.join(", "))
         }
         other => lockstep_object::to_json(other),
