@@ -30,7 +30,8 @@ pub struct Author {
 /// nothing; entries about a subresource (`status`, `scale`) do not count.
 pub fn owned_digest(live: &Object, manager: &str) -> Option<u64> {
     let entries = managed_fields(live);
-    let owned = |entry: &&Value| entry.get("manager").and_then(Value::as_str) == Some(manager) && !of_subresource(entry);
+    let owned =
+        |entry: &&Value| entry.get("manager").and_then(Value::as_str) == Some(manager) && !of_subresource(entry);
     let root = live.to_value();
     let mut digest = None;
     for entry in entries.iter().filter(owned) {
@@ -49,7 +50,9 @@ pub fn owned_digest(live: &Object, manager: &str) -> Option<u64> {
 pub fn authors(live: &Object, path: &Path) -> Vec<Author> {
     let mut found: Vec<Author> = managed_fields(live)
         .iter()
-        .filter(|entry| entry.get("fieldsV1").and_then(Value::as_map).is_some_and(|set| covers(set, path.steps(), live)))
+        .filter(|entry| {
+            entry.get("fieldsV1").and_then(Value::as_map).is_some_and(|set| covers(set, path.steps(), live))
+        })
         .map(author_of)
         .collect();
     found.sort_by(|a, b| b.time.cmp(&a.time));
@@ -140,7 +143,10 @@ fn covers(set: &Map, steps: &[Step], live: &Object) -> bool {
         value = value.and_then(|value| follow(value, &element));
         match below.as_map() {
             Some(below) if !below.is_empty() => set = below,
-            _ => return depth + 1 == steps.len() || value.is_none_or(|value| !matches!(value, Value::Map(map) if map.is_empty())),
+            _ => {
+                return depth + 1 == steps.len()
+                    || value.is_none_or(|value| !matches!(value, Value::Map(map) if map.is_empty()));
+            }
         }
     }
     true
@@ -154,13 +160,16 @@ fn find_step<'s>(set: &'s Map, step: &Step, live: Option<&Value>) -> Option<(Ele
             (Element::Place(place), Step::Index(index)) => place == index,
             (Element::Keys(_) | Element::Item(_), Step::Index(index)) => {
                 let item = live.and_then(Value::as_list).and_then(|list| list.get(*index));
-                item.is_some() && live.and_then(|live| follow(live, &element)).zip(item).is_some_and(|(a, b)| std::ptr::eq(a, b))
+                item.is_some()
+                    && live.and_then(|live| follow(live, &element)).zip(item).is_some_and(|(a, b)| std::ptr::eq(a, b))
             }
             (Element::Keys(keys), Step::Item(wanted)) => {
                 wanted.iter().all(|(key, text)| keys.get(key).is_none_or(|value| prints_as(value, text)))
                     && wanted.iter().any(|(key, _)| keys.get(key).is_some())
             }
-            (Element::Item(value), Step::Item(wanted)) => wanted.iter().any(|(key, text)| key.is_empty() && prints_as(value, text)),
+            (Element::Item(value), Step::Item(wanted)) => {
+                wanted.iter().any(|(key, text)| key.is_empty() && prints_as(value, text))
+            }
             _ => false,
         };
         same.then_some((element, below))
@@ -196,7 +205,11 @@ mod tests {
     fn the_digest_follows_owned_fields_only() {
         let before = owned_digest(&deployment(2, "web:1", ""), "lockstep");
         assert!(before.is_some());
-        assert_eq!(before, owned_digest(&deployment(2, "web:1", SIDECAR), "lockstep"), "an injected sidecar is not ours");
+        assert_eq!(
+            before,
+            owned_digest(&deployment(2, "web:1", SIDECAR), "lockstep"),
+            "an injected sidecar is not ours"
+        );
         assert_ne!(before, owned_digest(&deployment(5, "web:1", ""), "lockstep"));
         assert_ne!(before, owned_digest(&deployment(2, "web:2", ""), "lockstep"));
         assert_eq!(owned_digest(&deployment(2, "web:1", ""), "nobody"), None);
@@ -220,7 +233,11 @@ mod tests {
         let proxy = containers.with(Step::Item(vec![("name".into(), "proxy".to_owned())]));
         assert_eq!(names(&proxy.field("image")), ["injector"]);
         assert_eq!(names(&containers.index(1).field("image")), ["lockstep"]);
-        assert_eq!(names(&spec.field("selector").field("matchLabels")), ["lockstep"], "an atomic map is owned as a whole");
+        assert_eq!(
+            names(&spec.field("selector").field("matchLabels")),
+            ["lockstep"],
+            "an atomic map is owned as a whole"
+        );
         assert_eq!(names(&spec.field("paused")), Vec::<String>::new());
     }
 }

@@ -11,8 +11,15 @@
 #![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+mod builtin;
 mod health;
+pub mod kstatus;
+mod language;
+mod library;
 mod rules;
+mod user;
 
-pub use health::{Health, Status};
+pub use health::{Health, Status, UnknownStatus};
+pub use jiff::Timestamp;
 pub use rules::Rules;
+pub use user::UserRule;
