@@ -9,13 +9,16 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 mod context;
+mod convert;
 mod error;
 mod exec;
 mod fmt;
 mod functions;
 mod library;
+mod number;
 mod object;
 mod parse;
+mod stack;
 mod templates;
 mod time;
 mod types;

@@ -23,3 +23,24 @@ impl Time {
         Self { seconds, nanos, offset: 0, zone: "UTC".to_owned() }
     }
 }
+
+use crate::{error::FuncError, functions::Signature, value::Value};
+pub(crate) fn method(_value: &Value, _name: &str) -> Option<Signature> {
+    None
+}
+pub(crate) fn call_method(_value: &Value, _name: &str, _args: &[Value]) -> Result<Value, FuncError> {
+    Ok(Value::Nil)
+}
+pub(crate) fn duration_text(d: Duration) -> String {
+    format!("{}", d.0)
+}
+impl std::fmt::Display for Time {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.seconds)
+    }
+}
+impl Time {
+    pub(crate) fn rfc3339_nano(&self) -> String {
+        String::new()
+    }
+}

@@ -1,14 +1,9 @@
-//! Text to tree.
-use crate::{error::Error, functions::Functions};
-use std::sync::Arc;
-pub(crate) struct Template {
-    pub(crate) name: Arc<str>,
-}
-impl Template {
-    pub(crate) fn is_empty(&self) -> bool {
-        false
-    }
-}
-pub(crate) fn parse(_name: &str, _text: &str, _functions: &Functions) -> Result<Vec<Arc<Template>>, Error> {
-    Ok(Vec::new())
-}
+//! Text to tree, as `text/template/parse` of Go 1.26, with its error texts.
+
+mod constant;
+mod lex;
+mod node;
+mod parser;
+
+pub(crate) use node::{Branch, Command, Expr, ExprKind, Node, Number, Pipe, Template, TemplateCall};
+pub(crate) use parser::parse;

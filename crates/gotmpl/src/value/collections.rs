@@ -94,6 +94,11 @@ impl Map {
         Self(Rc::new(MapData { element: Type::Any, name: None, entries: RefCell::new(None) }))
     }
 
+    /// Makes an empty map of the same type.
+    pub fn empty_like(&self) -> Self {
+        Self::typed(self.0.element, self.0.name)
+    }
+
     /// Gives the type of the elements.
     pub fn element(&self) -> Type {
         self.0.element
