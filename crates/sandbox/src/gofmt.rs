@@ -1,0 +1,36 @@
+//! Values as Go's `%v` prints them in error texts.
+
+use lockstep_object::Value;
+
+/// Prints owner references as the server does in its message: JSON of the list.
+pub(crate) fn owner_references(owners: &[Value]) -> String {
+    let items: Vec<String> = owners.iter().map(lockstep_object::to_json).collect();
+    format!("[{}]", items.join(","))
+}
+
+/// Prints a value inside an `Invalid value` message: strings quoted, the rest as JSON.
+pub(crate) fn bad_value(value: &Value) -> String {
+    match value {
+        Value::Text(text) => crate::status::go_quote(text),
+        other => lockstep_object::to_json(other),
+    }
+}
+
+/// Prints a value as Go prints a `map[string]interface{}`: `map[a:1 b:[x]]`.
+pub(crate) fn go_map(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::Text(text) => text.to_string(),
+        Value::List(items) => {
+            let words: Vec<String> = items.iter().map(go_map).collect();
+            format!("[{}]", words.join(" "))
+        }
+        Value::Map(map) => {
+            let mut map = map.clone();
+            map.sort_keys();
+            let words: Vec<String> = map.iter().map(|(key, value)| format!("{key}:{}", go_map(value))).collect();
+            format!("map[{}]", words.join(" "))
+        }
+        other => lockstep_object::to_json(other),
+    }
+}

@@ -1,0 +1,214 @@
+//! The running server: the value of [`crate::server`] behind a lock, with a clock and a seed.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    access::{Access, User},
+    http_service::SandboxService,
+    moment::Moment,
+    request::Request,
+    server::{Server, Settings},
+};
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What a simulation wants to happen to a request instead of, or before, its answer.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// The answer comes later.
+    Delay(Duration),
+    /// The answer is this status code with a `Status` that carries the message.
+    Status(u16, String),
+    /// The connection breaks: the request is not handled.
+    Drop,
+    /// The request is handled, but the connection breaks before the answer.
+    DropAnswer,
+}
+
+/// Decides about a request; `None` lets it pass.
+pub type FaultHook = Arc<dyn Fn(&Request) -> Option<Fault> + Send + Sync>;
+
+/// How a server is set up.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// Simulated controllers run: workloads become ready, owners are honoured, namespaces end.
+    pub controllers: bool,
+    /// As the server of the recordings: no ServiceAccount admission, no accounts in namespaces.
+    pub bare: bool,
+    /// How long a simulated kubelet takes to make a pod ready.
+    pub kubelet_delay: Duration,
+    /// The file in which the objects are kept; in memory without.
+    pub data: Option<PathBuf>,
+    /// The token of the user `admin`; drawn if missing.
+    pub admin_token: Option<String>,
+    /// The seed of all that is drawn; taken from the system if missing.
+    pub seed: Option<u64>,
+    /// The clock; the system's if missing.
+    pub clock: Option<Clock>,
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(pub String);
+
+/// How often a kind of request came.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestCount {
+    /// The HTTP method.
+    pub method: String,
+    /// The verb as RBAC has it, empty for paths that are no resources.
+    pub verb: String,
+    /// The plural of the resource, with the subresource behind a slash; empty for other paths.
+    pub resource: String,
+    /// The `User-Agent`.
+    pub agent: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// A Kubernetes API server. Clones share it.
+#[derive(Clone)]
+pub struct Sandbox {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    server: Mutex<Server>,
+    seed: AtomicU64,
+    clock: Clock,
+    admin_token: String,
+    faults: RwLock<Option<FaultHook>>,
+    counts: Mutex<BTreeMap<(String, String, String, String), u64>>,
+    pub(crate) wake: tokio::sync::Notify,
+}
+
+impl Sandbox {
+    /// Starts a server.
+    ///
+    /// # Errors
+    /// If the file with the objects cannot be read.
+    pub fn new(options: Options) -> Result<Self, StartError> {
+        let clock = options.clock.clone().unwrap_or_else(|| Arc::new(system_time));
+        let seed = options.seed.unwrap_or_else(system_seed);
+        let mut moment = Moment::new(clock(), seed);
+        let admin_token = options.admin_token.clone().unwrap_or_else(|| moment.uid());
+        let mut access = Access::default();
+        access.tokens.insert(admin_token.clone(), User::new("admin", &["system:masters"]));
+        access.key = (0..4).flat_map(|_| moment.draw().to_le_bytes()).collect();
+        let settings =
+            Settings { bare: options.bare, controllers: options.controllers, kubelet_delay: options.kubelet_delay };
+        let mut server = Server::new(settings, access, options.data.is_some());
+        server.bootstrap(&mut moment);
+        let inner = Inner {
+            server: Mutex::new(server),
+            seed: AtomicU64::new(moment.draw()),
+            clock,
+            admin_token,
+            faults: RwLock::default(),
+            counts: Mutex::default(),
+            wake: tokio::sync::Notify::new(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Returns a service that answers as the user `admin` when a request brings no credentials.
+    pub fn service(&self) -> SandboxService {
+        SandboxService::new(self.clone(), Some(User::new("admin", &["system:masters"])))
+    }
+
+    /// Returns a service that answers as this user when a request brings no credentials; none is anonymous.
+    pub fn service_as(&self, user: Option<User>) -> SandboxService {
+        SandboxService::new(self.clone(), user)
+    }
+
+    /// Returns the token of the user `admin`.
+    pub fn admin_token(&self) -> &str {
+        &self.inner.admin_token
+    }
+
+    /// Sets what decides about faults, or none.
+    pub fn set_faults(&self, hook: Option<FaultHook>) {
+        *self.inner.faults.write().unwrap_or_else(PoisonError::into_inner) = hook;
+    }
+
+    /// Returns how often each kind of request came, by method, verb, resource and agent.
+    pub fn requests(&self) -> Vec<RequestCount> {
+        let counts = self.inner.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = |((method, verb, resource, agent), count): (&(String, String, String, String), &u64)| RequestCount {
+            method: method.clone(),
+            verb: verb.clone(),
+            resource: resource.clone(),
+            agent: agent.clone(),
+            count: *count,
+        };
+        counts.iter().map(entry).collect()
+    }
+
+    /// Forgets the counts.
+    pub fn reset_requests(&self) {
+        self.inner.counts.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    pub(crate) fn fault(&self, request: &Request) -> Option<Fault> {
+        let hook = self.inner.faults.read().unwrap_or_else(PoisonError::into_inner).clone();
+        hook.and_then(|hook| hook(request))
+    }
+
+    pub(crate) fn count(&self, request: &Request) {
+        let (verb, resource) = match crate::request::target(&request.path) {
+            crate::request::Target::Resource(path) => {
+                let verb = crate::server::verb_of(request, &path, &request.query());
+                let resource = match &path.subresource {
+                    Some(sub) => format!("{}/{sub}", path.resource),
+                    None => path.resource,
+                };
+                (verb.to_owned(), resource)
+            }
+            _ => (String::new(), String::new()),
+        };
+        let agent = request.header("user-agent").unwrap_or_default().to_owned();
+        let key = (request.method.clone(), verb, resource, agent);
+        let mut counts = self.inner.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        // Resources and agents come from outside: what would be kept of them is bounded.
+        if counts.len() < 10_000 || counts.contains_key(&key) {
+            *counts.entry(key).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Server> {
+        self.inner.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.inner.clock)()
+    }
+
+    /// Draws the moment of a request.
+    pub(crate) fn moment(&self) -> Moment {
+        let step = self.inner.seed.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
+        Moment::new(self.now(), step)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the shell's clock; simulations pass their own")]
+fn system_time() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Draws a seed from the randomness that the standard library's hash maps have.
+fn system_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one("seed")
+}
