@@ -58,6 +58,7 @@ impl Function {
 #[derive(Clone, Default)]
 pub struct Functions {
     by_name: HashMap<String, Arc<Function>>,
+    methods: HashMap<&'static str, HashMap<&'static str, Arc<Function>>>,
 }
 
 impl Functions {
@@ -86,6 +87,23 @@ impl Functions {
         code: impl Fn(&mut Context, &[Value]) -> Result<Value, FuncError> + Send + Sync + 'static,
     ) {
         self.by_name.insert(name.to_owned(), Arc::new(Function::new(signature, code)));
+    }
+
+    /// Adds a method of a named map type such as `common.Values`. The code gets the map first, then the arguments, of which
+    /// alone the signature speaks.
+    pub fn add_method(
+        &mut self,
+        type_name: &'static str,
+        name: &'static str,
+        signature: Signature,
+        code: impl Fn(&mut Context, &[Value]) -> Result<Value, FuncError> + Send + Sync + 'static,
+    ) {
+        self.methods.entry(type_name).or_default().insert(name, Arc::new(Function::new(signature, code)));
+    }
+
+    /// Finds a method of a named map type.
+    pub(crate) fn method(&self, type_name: &str, name: &str) -> Option<&Arc<Function>> {
+        self.methods.get(type_name)?.get(name)
     }
 
     /// Removes a function; templates that name it do not parse.

@@ -13,34 +13,38 @@ use crate::{
 };
 
 impl<'t> State<'t, '_> {
-    /// Follows `.a.b.c` from a receiver; only the last step takes arguments.
+    /// Follows `.a.b.c` from a receiver, with whether Go holds that as an `interface{}`; only the last step takes arguments.
     pub(super) fn eval_path(
         &mut self,
         dot: &Value,
-        receiver: Value,
+        receiver: (Value, bool),
         path: &'t [Arc<str>],
         node: &'t Expr,
         args: Args<'t>,
     ) -> Result<Value> {
+        let (mut receiver, mut boxed) = receiver;
         let Some((last, steps)) = path.split_last() else {
             return Ok(receiver);
         };
-        let mut receiver = receiver;
         for name in steps {
-            receiver = self.eval_field(dot, receiver, name, node, Args::none())?;
+            let next = self.eval_field(dot, &receiver, boxed, name, node, Args::none())?;
+            boxed = matches!(&receiver, Value::Map(map) if map.element() == Type::Any);
+            receiver = next;
         }
-        self.eval_field(dot, receiver, last, node, args)
+        self.eval_field(dot, &receiver, boxed, last, node, args)
     }
 
     fn eval_field(
         &mut self,
         dot: &Value,
-        receiver: Value,
+        receiver: &Value,
+        boxed: bool,
         name: &str,
         node: &'t Expr,
         args: Args<'t>,
     ) -> Result<Value> {
-        match &receiver {
+        match receiver {
+            Value::Map(map) if map.is_named() => self.named_map(dot, map, name, node, args),
             Value::Map(map) => self.map_entry(map, name, &args),
             Value::Invalid if self.context.templates.missing_key == MissingKey::Error => {
                 self.fail(format!("nil data; no entry for key {}", crate::fmt::quote(name)))
@@ -48,18 +52,32 @@ impl<'t> State<'t, '_> {
             Value::Invalid => Ok(Value::Invalid),
             Value::Nil => self.fail(format!("nil pointer evaluating interface {{}}.{name}")),
             Value::Native(object) => self.native_field(dot, object, name, node, args),
-            Value::Time(_) | Value::Duration(_) => match time::method(&receiver, name) {
+            Value::Time(_) | Value::Duration(_) => match time::method(receiver, name) {
                 Some(signature) => self.eval_method(dot, name, &signature, At::Expr(node), args, |_, values| {
-                    time::call_method(&receiver, name, values)
+                    time::call_method(receiver, name, values)
                 }),
-                None => self.no_field(name, &receiver),
+                None => self.no_field(name, receiver, boxed),
             },
-            _ => self.no_field(name, &receiver),
+            _ => self.no_field(name, receiver, boxed),
         }
     }
 
-    fn no_field<T>(&self, name: &str, receiver: &Value) -> Result<T> {
-        self.fail(format!("can't evaluate field {name} in type {}", receiver.type_name()))
+    fn no_field<T>(&self, name: &str, receiver: &Value, boxed: bool) -> Result<T> {
+        let ty = if boxed { "interface {}".into() } else { receiver.type_name() };
+        self.fail(format!("can't evaluate field {name} in type {ty}"))
+    }
+
+    /// A named map type may have methods, which go before its keys.
+    fn named_map(&mut self, dot: &Value, map: &Map, name: &str, node: &'t Expr, args: Args<'t>) -> Result<Value> {
+        let functions = self.context.templates.functions.clone();
+        let Some(method) = functions.method(&map.type_name(), name) else {
+            return self.map_entry(map, name, &args);
+        };
+        let receiver = Value::Map(map.clone());
+        self.eval_method(dot, name, &method.signature, At::Expr(node), args, |context, values| {
+            let all: Vec<Value> = std::iter::once(receiver).chain(values.iter().cloned()).collect();
+            (method.code)(context, &all)
+        })
     }
 
     fn map_entry(&self, map: &Map, name: &str, args: &Args<'_>) -> Result<Value> {

@@ -52,8 +52,8 @@ fn run<'t>(
 ) -> Result<()> {
     context.frames.push(Frame { template: template.clone(), pos: 0 });
     let result = deep(|| {
-        let vars = vec![(0, dot.clone())];
-        let mut state = State { template, context, out, vars, node };
+        let vars = vec![Var { id: 0, value: dot.clone(), boxed: false }];
+        let mut state = State { template, context, out, vars, boxed_dot: false, node };
         if state.context.frames.len() > state.context.limits.depth {
             let depth = state.context.limits.depth;
             return Err(state.limit(format!("exceeded maximum template depth ({depth})")));
@@ -84,12 +84,21 @@ enum Flow {
     Continue,
 }
 
+/// A variable: the number of its name, its value, whether Go holds it as an `interface{}`.
+struct Var {
+    id: u32,
+    value: Value,
+    boxed: bool,
+}
+
 struct State<'t, 'c> {
     template: &'t Arc<Template>,
     context: &'c mut Context,
     out: &'c mut Vec<u8>,
     /// Variables by the number of their name; a lookup takes the last, as in Go.
-    vars: Vec<(u32, Value)>,
+    vars: Vec<Var>,
+    /// Whether the dot came out of an `interface{}` (an element that `range` visits): Go's errors name that type.
+    boxed_dot: bool,
     node: At<'t>,
 }
 
@@ -147,7 +156,12 @@ impl<'t> State<'t, '_> {
         let mark = self.vars.len();
         let value = self.eval_pipeline(dot, &branch.pipe)?;
         let flow = match (value.is_true(), &branch.else_list) {
-            (true, _) => self.walk_list(&value, &branch.list),
+            (true, _) => {
+                let outer = std::mem::replace(&mut self.boxed_dot, false);
+                let flow = self.walk_list(&value, &branch.list);
+                self.boxed_dot = outer;
+                flow
+            }
             (false, Some(list)) => self.walk_list(dot, list),
             (false, None) => Ok(Flow::Next),
         };
@@ -198,9 +212,9 @@ impl<'t> State<'t, '_> {
         }
     }
 
-    fn set_var(&mut self, id: u32, name: &str, value: Value) -> Result<()> {
-        match self.vars.iter_mut().rev().find(|(var, _)| *var == id) {
-            Some((_, slot)) => *slot = value,
+    fn set_var(&mut self, id: u32, name: &str, value: Value, boxed: bool) -> Result<()> {
+        match self.vars.iter_mut().rev().find(|var| var.id == id) {
+            Some(var) => (var.value, var.boxed) = (value, boxed),
             None => return self.fail(format!("undefined variable: {name}")),
         }
         Ok(())

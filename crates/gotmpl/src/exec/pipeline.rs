@@ -1,6 +1,6 @@
 //! Pipelines, commands, arguments.
 
-use super::{At, Result, State};
+use super::{At, Result, State, Var};
 use crate::{
     exec::call::Args,
     parse::{Command, Expr, ExprKind, Number, Pipe},
@@ -24,9 +24,9 @@ impl<'t> State<'t, '_> {
         let value = value.unwrap_or(Value::Invalid);
         for name in &pipe.decl {
             if pipe.assign {
-                self.set_var(name.id, &name.text, value.clone())?;
+                self.set_var(name.id, &name.text, value.clone(), false)?;
             } else {
-                self.vars.push((name.id, value.clone()));
+                self.vars.push(Var { id: name.id, value: value.clone(), boxed: false });
             }
         }
         Ok(value)
@@ -38,7 +38,7 @@ impl<'t> State<'t, '_> {
         match &first.kind {
             ExprKind::Field(path) => {
                 self.node = At::Expr(first);
-                self.eval_path(dot, dot.clone(), path, first, args)
+                self.eval_path(dot, (dot.clone(), self.boxed_dot), path, first, args)
             }
             ExprKind::Chain(node, path) => self.eval_chain(dot, first, node, path, args),
             ExprKind::Function(name, function) => {
@@ -47,12 +47,12 @@ impl<'t> State<'t, '_> {
             }
             ExprKind::Variable(name, path) => {
                 self.node = At::Expr(first);
-                let value = self.variable(name.id, &name.text)?;
+                let (value, boxed) = self.variable(name.id, &name.text)?;
                 if path.is_empty() {
                     self.not_a_function(first, &args)?;
                     return Ok(value);
                 }
-                self.eval_path(dot, value, path, first, args)
+                self.eval_path(dot, (value, boxed), path, first, args)
             }
             ExprKind::Pipe(pipe) => {
                 self.not_a_function(first, &args)?;
@@ -77,9 +77,9 @@ impl<'t> State<'t, '_> {
         self.fail(format!("can't give argument to non-function {first}"))
     }
 
-    fn variable(&self, id: u32, name: &str) -> Result<Value> {
-        match self.vars.iter().rev().find(|(var, _)| *var == id) {
-            Some((_, value)) => Ok(value.clone()),
+    fn variable(&self, id: u32, name: &str) -> Result<(Value, bool)> {
+        match self.vars.iter().rev().find(|var| var.id == id) {
+            Some(var) => Ok((var.value.clone(), var.boxed)),
             None => self.fail(format!("undefined variable: {name}")),
         }
     }
@@ -94,7 +94,7 @@ impl<'t> State<'t, '_> {
     ) -> Result<Value> {
         self.node = At::Expr(chain);
         let receiver = self.eval_arg(dot, None, node)?;
-        self.eval_path(dot, receiver, path, chain, args)
+        self.eval_path(dot, (receiver, false), path, chain, args)
     }
 
     /// Evaluates an argument for a parameter of a type; without a type, the operand of a chain.
@@ -106,10 +106,10 @@ impl<'t> State<'t, '_> {
                 let ty = ty.unwrap_or(Type::Any);
                 return if ty.can_be_nil() { Ok(zero(ty)) } else { self.fail(format!("cannot assign nil to {ty}")) };
             }
-            ExprKind::Field(path) => self.eval_path(dot, dot.clone(), path, expr, Args::none())?,
+            ExprKind::Field(path) => self.eval_path(dot, (dot.clone(), self.boxed_dot), path, expr, Args::none())?,
             ExprKind::Variable(name, path) => {
-                let value = self.variable(name.id, &name.text)?;
-                if path.is_empty() { value } else { self.eval_path(dot, value, path, expr, Args::none())? }
+                let (value, boxed) = self.variable(name.id, &name.text)?;
+                if path.is_empty() { value } else { self.eval_path(dot, (value, boxed), path, expr, Args::none())? }
             }
             ExprKind::Pipe(pipe) => deep(|| self.eval_pipeline(dot, pipe))?,
             ExprKind::Function(name, function) => {

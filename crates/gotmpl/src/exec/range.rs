@@ -1,7 +1,7 @@
 //! `range` over lists, maps, integers and functions.
 
 use super::{At, Flow, Result, State};
-use crate::{fmt::sprint, parse::Branch, value::Value};
+use crate::{fmt::sprint, parse::Branch, types::Type, value::Value};
 
 impl<'t> State<'t, '_> {
     pub(super) fn walk_range(&mut self, dot: &Value, branch: &'t Branch) -> Result<Flow> {
@@ -28,7 +28,7 @@ impl<'t> State<'t, '_> {
                 let shown = sprint(std::slice::from_ref(value));
                 return state.fail(format!("can't use {shown} to iterate over more than one variable"));
             }
-            state.each(branch, (0..n).map(|i| (Value::Invalid, make(i))))
+            state.each(branch, false, (0..n).map(|i| (Value::Invalid, make(i))))
         };
         match value {
             Value::Int(n) => count((*n).max(0) as u64, &|i| Value::Int(i as i64), self),
@@ -39,15 +39,15 @@ impl<'t> State<'t, '_> {
             Value::Duration(n) => count(n.0.max(0) as u64, &|i| Value::Duration(crate::time::Duration(i as i64)), self),
             Value::List(list) => {
                 let list = list.clone();
-                self.each(branch, list.items().iter().enumerate().map(|(i, v)| (Value::Int(i as i64), v.clone())))
+                self.each(branch, list.element() == Type::Any, list.items().iter().enumerate().map(|(i, v)| (Value::Int(i as i64), v.clone())))
             }
             Value::Bytes(bytes) => {
-                self.each(branch, bytes.iter().enumerate().map(|(i, b)| (Value::Int(i as i64), Value::Uint8(*b))))
+                self.each(branch, false, bytes.iter().enumerate().map(|(i, b)| (Value::Int(i as i64), Value::Uint8(*b))))
             }
-            Value::Map(map) => self.each(branch, map.entries().into_iter().map(|(k, v)| (Value::Str(k), v))),
+            Value::Map(map) => self.each(branch, map.element() == Type::Any, map.entries().into_iter().map(|(k, v)| (Value::Str(k), v))),
             Value::Invalid | Value::Nil => Ok(false),
             Value::Native(object) => match object.entries() {
-                Some(entries) => self.each(branch, entries.into_iter()),
+                Some(entries) => self.each(branch, false, entries.into_iter()),
                 None => self.cannot(value),
             },
             _ => self.cannot(value),
@@ -58,14 +58,16 @@ impl<'t> State<'t, '_> {
         self.fail(format!("range can't iterate over {}", sprint(std::slice::from_ref(value))))
     }
 
-    fn each(&mut self, branch: &'t Branch, pairs: impl Iterator<Item = (Value, Value)>) -> Result<bool> {
+    fn each(&mut self, branch: &'t Branch, boxed: bool, pairs: impl Iterator<Item = (Value, Value)>) -> Result<bool> {
         let mark = self.vars.len();
         let mut ran = false;
         for (index, element) in pairs {
             self.step()?;
             ran = true;
-            self.bind(branch, index, &element)?;
+            self.bind(branch, index, &element, boxed)?;
+            let outer = std::mem::replace(&mut self.boxed_dot, boxed);
             let flow = self.walk_list(&element, &branch.list)?;
+            self.boxed_dot = outer;
             self.vars.truncate(mark);
             if flow == Flow::Break {
                 break;
@@ -75,21 +77,25 @@ impl<'t> State<'t, '_> {
     }
 
     /// Sets the variables of the clause.
-    fn bind(&mut self, branch: &Branch, index: Value, element: &Value) -> Result<()> {
-        let top = self.vars.len();
+    fn bind(&mut self, branch: &Branch, index: Value, element: &Value, boxed: bool) -> Result<()> {
         match (branch.pipe.decl.as_slice(), branch.pipe.assign) {
             ([], _) => {}
-            ([one], true) => self.set_var(one.id, &one.text, element.clone())?,
+            ([one], true) => self.set_var(one.id, &one.text, element.clone(), boxed)?,
             ([one, two, ..], true) => {
-                self.set_var(one.id, &one.text, index)?;
-                self.set_var(two.id, &two.text, element.clone())?;
+                self.set_var(one.id, &one.text, index, false)?;
+                self.set_var(two.id, &two.text, element.clone(), boxed)?;
             }
-            ([_], false) => self.vars[top - 1].1 = element.clone(),
+            ([_], false) => self.set_top(1, element.clone(), boxed),
             ([_, _, ..], false) => {
-                self.vars[top - 1].1 = element.clone();
-                self.vars[top - 2].1 = index;
+                self.set_top(1, element.clone(), boxed);
+                self.set_top(2, index, false);
             }
         }
         Ok(())
+    }
+
+    fn set_top(&mut self, from_top: usize, value: Value, boxed: bool) {
+        let at = self.vars.len() - from_top;
+        (self.vars[at].value, self.vars[at].boxed) = (value, boxed);
     }
 }

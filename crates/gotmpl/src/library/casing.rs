@@ -43,9 +43,20 @@ fn title(text: &str) -> String {
         .map(|c| {
             let start = is_separator(previous);
             previous = c;
-            if start { upper(c) } else { c }
+            if start { title_case(c) } else { c }
         })
         .collect()
+}
+
+/// `unicode.ToTitle`: differs from upper case for the digraphs only.
+fn title_case(c: char) -> char {
+    match c {
+        '\u{1c4}'..='\u{1c6}' => '\u{1c5}',
+        '\u{1c7}'..='\u{1c9}' => '\u{1c8}',
+        '\u{1ca}'..='\u{1cc}' => '\u{1cb}',
+        '\u{1f1}'..='\u{1f3}' => '\u{1f2}',
+        c => upper(c),
+    }
 }
 
 fn is_separator(c: char) -> bool {
@@ -66,9 +77,11 @@ fn untitle(text: &str) -> String {
         .collect()
 }
 
+/// goutils' `Initials` reads bytes as Latin-1.
 fn initials(text: &str) -> String {
     let mut after_space = true;
-    text.chars()
+    text.bytes()
+        .map(char::from)
         .filter(|c| {
             let space = c.is_whitespace();
             let first = after_space && !space;

@@ -57,7 +57,12 @@ pub(super) fn register(f: &mut Functions) {
     });
     add_variadic(f, &["merge", "mustMerge"], &[M], M, |c, a| merge_all(c, a, false));
     add_variadic(f, &["mergeOverwrite", "mustMergeOverwrite"], &[M], M, |c, a| merge_all(c, a, true));
-    add(f, &["deepCopy", "mustDeepCopy"], &[A], |c, a| deep_copy(c, &a[0], 0));
+    add(f, &["deepCopy", "mustDeepCopy"], &[A], |c, a| {
+        if a[0].is_nil() {
+            return Err("reflect: call of reflect.Value.Type on zero Value".into());
+        }
+        deep_copy(c, &a[0], 0)
+    });
     add_variadic(f, &["dig"], &[], A, |_, a| dig(a));
 }
 
