@@ -18,5 +18,6 @@ pub mod json_patch;
 pub mod merge_patch;
 pub mod strategic;
 mod tree;
+mod words;
 
 pub use json_patch::PatchError;

@@ -4,7 +4,7 @@ use std::{cmp::Ordering, fmt};
 
 use lockstep_object::{Key, Value, from_json, to_json_html_safe};
 
-use crate::tree;
+use crate::{tree, words::quoted};
 
 /// One step of a path in a field set. Their order is the order in which `fieldsV1` prints them.
 #[derive(Clone, Debug)]
@@ -140,26 +140,4 @@ pub(crate) fn words(value: &Value) -> String {
         Value::Map(map) => map.iter().map(|(key, value)| format!("{key}={}", words(value))).collect(),
         other => lockstep_object::to_json(other),
     }
-}
-
-/// Quotes as Go's `%q` does.
-pub(crate) fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{7}' => out.push_str("\\a"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{b}' => out.push_str("\\v"),
-            '\u{c}' => out.push_str("\\f"),
-            c if (c as u32) < 0x20 || c == '\u{7f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }

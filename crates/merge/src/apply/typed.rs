@@ -270,7 +270,7 @@ pub(crate) fn item_element(list: &ListType, item: &Value, types: &Types) -> Resu
         }
     }
     if keys.is_empty() {
-        let names: Vec<String> = list.keys.iter().map(|key| super::element::quoted(key)).collect();
+        let names: Vec<String> = list.keys.iter().map(|key| crate::words::quoted(key)).collect();
         return Err(format!(
             "associative list with keys has an element that omits all key fields [{}] (and doesn't have default values for any key fields)",
             names.join(" ")

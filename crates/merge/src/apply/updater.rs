@@ -4,12 +4,9 @@ use std::{collections::BTreeMap, fmt};
 
 use lockstep_object::Value;
 
-use crate::tree;
+use crate::{tree, words::quoted};
 
-use super::{
-    Comparison, FieldSet, Managed, OwnedFields, Problems, Typed, element::FieldPath, element::quoted,
-    reconcile::reconcile,
-};
+use super::{Comparison, FieldSet, Managed, OwnedFields, Problems, Typed, element::FieldPath, reconcile::reconcile};
 
 /// Converts objects between the versions of their group.
 pub trait Convert {

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use lockstep_object::{List, Map, Value};
 use lockstep_schema::{ListType, MapType, Relationship, Scalar, TypeRef, Types};
 
+use crate::words;
+
 use super::{
-    element::{Element, quoted},
+    element::Element,
     typed::{Form, Forms, Found, item_element, no_form, unknown_type},
 };
 
@@ -21,8 +23,8 @@ pub(crate) fn value(value: &Value, of: &TypeRef, types: &Types, duplicates: bool
         (Some(Form::Scalar(form)), value) => scalar(form, value, "", found),
         (Some(Form::List(form)), Value::List(items)) => list(form, items, types, duplicates, found),
         (Some(Form::Map(form)), Value::Map(map)) => fields(form, map, types, duplicates, found),
-        (Some(Form::List(_)), other) => found.add(format!("expected list, got {}", go_words(other))),
-        (Some(Form::Map(_)), other) => found.add(format!("expected map, got {}", go_words(other))),
+        (Some(Form::List(_)), other) => found.add(format!("expected list, got &{{{}}}", words::plain(other))),
+        (Some(Form::Map(_)), other) => found.add(format!("expected map, got &{{{}}}", words::plain(other))),
     }
 }
 
@@ -46,10 +48,10 @@ pub(crate) fn scalar_problem(form: Scalar, value: Option<&Value>) -> Option<Stri
         return None;
     }
     Some(match form {
-        Scalar::Numeric => format!("expected numeric (int or float), got {}", go_type(value)),
-        Scalar::String => format!("expected string, got &value.valueUnstructured{{Value:{}}}", go_source(value)),
-        Scalar::Boolean => format!("expected boolean, got {}", go_words(value)),
-        Scalar::Untyped => format!("expected any scalar, got {}", go_words(value)),
+        Scalar::Numeric => format!("expected numeric (int or float), got {}", words::type_name(value)),
+        Scalar::String => format!("expected string, got &value.valueUnstructured{{Value:{}}}", words::source(value)),
+        Scalar::Boolean => format!("expected boolean, got &{{{}}}", words::plain(value)),
+        Scalar::Untyped => format!("expected any scalar, got &{{{}}}", words::plain(value)),
     })
 }
 
@@ -81,58 +83,5 @@ fn fields(form: &MapType, map: &Map, types: &Types, duplicates: bool, found: &mu
             Some(of) => found.at(&element, |found| value(below, of, types, duplicates, found)),
             None => return found.at(&element, |found| found.add("field not declared in schema")),
         }
-    }
-}
-
-/// Names the Go type of a decoded value.
-fn go_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "<nil>",
-        Value::Bool(_) => "bool",
-        Value::Int(_) => "int64",
-        Value::UInt(_) => "uint64",
-        Value::Float(_) => "float64",
-        Value::Text(_) => "string",
-        Value::List(_) => "[]interface {}",
-        Value::Map(_) => "map[string]interface {}",
-    }
-}
-
-/// Prints a value as Go's `%#v` does: the library's error for a wrong string shows its own representation.
-fn go_source(value: &Value) -> String {
-    match value {
-        Value::Null => "interface {}(nil)".into(),
-        Value::Text(text) => quoted(text),
-        Value::List(items) => {
-            format!("[]interface {{}}{{{}}}", items.iter().map(go_source).collect::<Vec<_>>().join(", "))
-        }
-        Value::Map(map) => {
-            let mut entries: Vec<_> = map.iter().collect();
-            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-            let parts: Vec<String> =
-                entries.iter().map(|(key, value)| format!("{}:{}", quoted(key), go_source(value))).collect();
-            format!("map[string]interface {{}}{{{}}}", parts.join(", "))
-        }
-        other => lockstep_object::to_json(other),
-    }
-}
-
-/// Prints a value as Go's `%v` prints the library's wrapper around it.
-fn go_words(value: &Value) -> String {
-    format!("&{{{}}}", go_plain(value))
-}
-
-fn go_plain(value: &Value) -> String {
-    match value {
-        Value::Null => "<nil>".into(),
-        Value::Text(text) => text.to_string(),
-        Value::List(items) => format!("[{}]", items.iter().map(go_plain).collect::<Vec<_>>().join(" ")),
-        Value::Map(map) => {
-            let mut entries: Vec<_> = map.iter().collect();
-            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-            let parts: Vec<String> = entries.iter().map(|(key, value)| format!("{key}:{}", go_plain(value))).collect();
-            format!("map[{}]", parts.join(" "))
-        }
-        other => lockstep_object::to_json(other),
     }
 }

@@ -1,0 +1,111 @@
+//! Values in words, as Go's `%v`, `%q` and `%#v` print them in the libraries' errors.
+
+use lockstep_object::{Key, Map, Value};
+
+/// Quotes as `%q` does.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{7}' => out.push_str("\\a"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{b}' => out.push_str("\\v"),
+            '\u{c}' => out.push_str("\\f"),
+            c if (c as u32) < 0x20 || c == '\u{7f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// Prints as `%v` does: `map[a:1 b:[x y]]`.
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".into(),
+        Value::Text(text) => text.to_string(),
+        Value::Float(number) => float(*number),
+        Value::List(items) => format!("[{}]", items.iter().map(plain).collect::<Vec<_>>().join(" ")),
+        Value::Map(map) => plain_map(map),
+        other => lockstep_object::to_json(other),
+    }
+}
+
+/// Prints a map as `%v` does, sorted by key.
+pub(crate) fn plain_map(map: &Map) -> String {
+    let parts: Vec<String> = sorted(map).iter().map(|(key, value)| format!("{key}:{}", plain(value))).collect();
+    format!("map[{}]", parts.join(" "))
+}
+
+/// Prints as `%#v` does.
+pub(crate) fn source(value: &Value) -> String {
+    match value {
+        Value::Null => "interface {}(nil)".into(),
+        Value::Text(text) => quoted(text),
+        Value::Float(number) => float(*number),
+        Value::List(items) => {
+            format!("[]interface {{}}{{{}}}", items.iter().map(source).collect::<Vec<_>>().join(", "))
+        }
+        Value::Map(map) => {
+            let parts: Vec<String> =
+                sorted(map).iter().map(|(key, value)| format!("{}:{}", quoted(key), source(value))).collect();
+            format!("map[string]interface {{}}{{{}}}", parts.join(", "))
+        }
+        other => lockstep_object::to_json(other),
+    }
+}
+
+/// Names the Go type of a decoded value.
+pub(crate) fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "<nil>",
+        Value::Bool(_) => "bool",
+        Value::Int(_) => "int64",
+        Value::UInt(_) | Value::Float(_) => "float64",
+        Value::Text(_) => "string",
+        Value::List(_) => "[]interface {}",
+        Value::Map(_) => "map[string]interface {}",
+    }
+}
+
+/// `%v` writes exponents from 1e21 and below 1e-4, with two digits at least.
+fn float(number: f64) -> String {
+    let size = number.abs();
+    if size == 0.0 || (1e-4..1e21).contains(&size) {
+        return format!("{number}");
+    }
+    let text = format!("{number:e}");
+    match text.split_once('e') {
+        Some((digits, exponent)) => {
+            let (sign, exponent) = exponent.strip_prefix('-').map_or(("+", exponent), |rest| ("-", rest));
+            format!("{digits}e{sign}{exponent:0>2}")
+        }
+        None => text,
+    }
+}
+
+fn sorted(map: &Map) -> Vec<(&Key, &Value)> {
+    let mut entries: Vec<_> = map.iter().collect();
+    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lockstep_object::from_json;
+
+    #[test]
+    fn values_print_as_go_prints_them() {
+        let value = from_json(br#"{"b":[1,"x",1.5,null],"a":{"c":true}}"#).unwrap();
+        assert_eq!(plain(&value), "map[a:map[c:true] b:[1 x 1.5 <nil>]]");
+        assert_eq!(plain(&Value::Float(1e21)), "1e+21");
+        assert_eq!(quoted("a\"\u{1}\n"), r#""a\"\x01\n""#);
+        assert_eq!(source(&Value::from("x")), "\"x\"");
+    }
+}
