@@ -130,7 +130,7 @@ impl<'t> Builder<'t> {
         let (event, mark) = events.next()?;
         let node = self.node(events, event, mark, 0)?;
         events.next()?;
-        Ok((node.value, mark))
+        Ok((self.for_json(node.value, mark), mark))
     }
 
     fn node(&mut self, events: &mut Events<'t>, event: Event<'t>, mark: Mark, depth: usize) -> Result<Node, Failure> {
@@ -260,6 +260,8 @@ impl<'t> Builder<'t> {
                 return Ok(Node { value, kind: Kind::Map, set: entries.set });
             }
             if is_merge(&event) {
+                // Even this key can be referred to.
+                self.node(events, event, key_mark, depth + 1)?;
                 self.merge(events, &mut entries, depth)?;
                 continue;
             }
@@ -311,7 +313,10 @@ impl<'t> Builder<'t> {
                 } else {
                     ("uint64", format!("{:#x}", number_of(&key.value)))
                 };
-                let message = format!("unsupported map key of type: {kind}, key: {key}, value: {}", as_go(value));
+                let message = format!(
+                    "unsupported map key of type: {kind}, key: {key}, value: {}",
+                    if value.is_null() { "<nil>".to_owned() } else { as_go(value) }
+                );
                 self.complaints.convert.get_or_insert((mark, message));
                 return None;
             }
@@ -327,6 +332,7 @@ impl<'t> Builder<'t> {
     fn merge(&mut self, events: &mut Events<'t>, entries: &mut Entries, depth: usize) -> Result<(), Failure> {
         let (event, mark) = events.next()?;
         if !matches!(event, Event::ListStart(_)) {
+            self.want_map(&event, mark);
             let node = self.node(events, event, mark, depth + 1)?;
             self.merge_node(entries, node, mark);
             return Ok(());
@@ -337,6 +343,7 @@ impl<'t> Builder<'t> {
             if matches!(event, Event::ListEnd) {
                 break;
             }
+            self.want_map(&event, mark);
             nodes.push((self.node(events, event, mark, depth + 2)?, mark));
         }
         // Of several maps the first counts.
@@ -346,9 +353,16 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
+    /// Complains about a value that cannot be merged before it is looked at.
+    fn want_map(&mut self, event: &Event, mark: Mark) {
+        if matches!(event, Event::Scalar(_) | Event::ListStart(_)) {
+            self.complaints.decode(mark, MERGE);
+        }
+    }
+
     fn merge_node(&mut self, entries: &mut Entries, node: Node, mark: Mark) {
         let Value::Map(map) = node.value else {
-            self.complaints.decode(mark, "map merge requires map or sequence of maps as the value");
+            self.complaints.decode(mark, MERGE);
             return;
         };
         for (key, mark) in node.set {
@@ -373,6 +387,8 @@ impl<'t> Builder<'t> {
         json_number(number)
     }
 }
+
+const MERGE: &str = "map merge requires map or sequence of maps as the value";
 
 struct Entries {
     list: Vec<(Key, Value)>,
@@ -457,6 +473,28 @@ fn as_go_map(map: &Map) -> String {
     format!("map[interface {{}}]interface {{}}{{{}}}", entries.join(", "))
 }
 
+/// Quotes a text as Go's `strconv.Quote`.
 fn quote(text: &str) -> String {
-    format!("{text:?}")
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\u{7}' => quoted.push_str("\\a"),
+            '\u{8}' => quoted.push_str("\\b"),
+            '\t' => quoted.push_str("\\t"),
+            '\n' => quoted.push_str("\\n"),
+            '\u{b}' => quoted.push_str("\\v"),
+            '\u{c}' => quoted.push_str("\\f"),
+            '\r' => quoted.push_str("\\r"),
+            '\0'..='\u{1f}' | '\u{7f}' => quoted.push_str(&format!("\\x{:02x}", u32::from(c))),
+            // What Rust escapes too is not printable.
+            c if c.escape_debug().len() > 1 && u32::from(c) > 0xffff => {
+                quoted.push_str(&format!("\\U{:08x}", u32::from(c)))
+            }
+            c if c.escape_debug().len() > 1 && c != '\'' => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
 }

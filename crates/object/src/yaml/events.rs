@@ -1,18 +1,12 @@
-//! The event layer: the only file that knows the YAML parser that is used.
+//! Turns tokens into events: where documents, lists and maps start and end, and the scalars in them.
 //!
-//! `libyaml-safer` is libyaml, and so is Go's yaml.v2: same events, same complaints. It has two
-//! flaws that are mended here: it panics on a block scalar that ends without a line break at the
-//! end of the text, and on a tag before a comma in a flow list.
+//! The grammar, its errors and the numbers of their lines are those of libyaml and so of Go's yaml.v2.
 
-use std::{
-    borrow::Cow,
-    io::{BufRead, Read},
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::borrow::Cow;
 
-use libyaml_safer::{Encoding, Error, ErrorKind, EventData, Parser, ScalarStyle};
+use super::scan::{Scanner, Token};
 
-/// A position in the text, both from 0.
+/// A position in the text, both from 0; columns count characters.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mark {
     pub line: u32,
@@ -50,136 +44,405 @@ pub(super) enum Event<'t> {
     MapEnd,
 }
 
+/// What the grammar expects.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    FirstDocument,
+    Document,
+    /// The root of a document after `---`.
+    Content,
+    /// The root of a document that just starts.
+    BareContent,
+    DocumentEnd,
+    End,
+    BlockItem,
+    /// An item of a list that is not indented below its key.
+    LooseItem,
+    BlockKey,
+    BlockValue,
+    FlowItem {
+        first: bool,
+    },
+    /// The key of a map of one entry that stands in a flow list without braces.
+    PairKey,
+    PairValue,
+    PairEnd,
+    FlowKey {
+        first: bool,
+    },
+    FlowValue,
+    /// The value of a key without `:`.
+    FlowNothing,
+}
+
+type Next<'t> = Result<(Event<'t>, Mark), Failure>;
+
 /// The events of a text.
 pub(super) struct Events<'t> {
-    parser: Parser<Pieces<'t>>,
-    text: &'t str,
-    /// A line break was added at the end of the text.
-    mended: bool,
-    failed: bool,
+    scanner: Scanner<'t>,
+    state: State,
+    states: Vec<State>,
+    /// The tag handles of this document.
+    prefixes: Vec<(&'t str, Cow<'t, str>)>,
 }
 
 impl<'t> Events<'t> {
     pub fn new(text: &'t str) -> Self {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mended = !text.ends_with(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']);
-        let mut parser = Parser::new();
-        parser.set_encoding(Encoding::Utf8);
-        parser.set_input(Pieces { text, rest: if mended { "\n" } else { "" } });
-        Self { parser, text, mended, failed: false }
+        let text = text.trim_start_matches('\u{feff}');
+        Self { scanner: Scanner::new(text), state: State::FirstDocument, states: Vec::new(), prefixes: Vec::new() }
     }
 
-    /// Returns the next event and where it starts; after the end, the end again.
-    pub fn next(&mut self) -> Result<(Event<'t>, Mark), Failure> {
-        if self.failed {
-            return Ok((Event::StreamEnd, Mark::default()));
+    /// Returns the next event and where it starts; after the end or an error, the end.
+    pub fn next(&mut self) -> Next<'t> {
+        let next = self.step();
+        if next.is_err() {
+            self.state = State::End;
         }
+        next
+    }
+
+    fn step(&mut self) -> Next<'t> {
+        match self.state {
+            State::FirstDocument => self.document_start(true),
+            State::Document => self.document_start(false),
+            State::Content => self.content(),
+            State::BareContent => self.node(true, false),
+            State::DocumentEnd => self.document_end(),
+            State::End => Ok((Event::StreamEnd, Mark::default())),
+            State::BlockItem => self.block_item(),
+            State::LooseItem => self.loose_item(),
+            State::BlockKey => self.block_key(),
+            State::BlockValue => self.block_value(),
+            State::FlowItem { first } => self.flow_item(first),
+            State::PairKey => self.pair_key(),
+            State::PairValue => {
+                self.flow_value_or_nothing(State::PairEnd, |token| matches!(token, Token::Comma | Token::FlowListEnd))
+            }
+            State::PairEnd => {
+                self.state = State::FlowItem { first: false };
+                let (_, mark) = self.scanner.peek()?;
+                Ok((Event::MapEnd, *mark))
+            }
+            State::FlowKey { first } => self.flow_key(first),
+            State::FlowValue => {
+                let after = State::FlowKey { first: false };
+                self.flow_value_or_nothing(after, |token| matches!(token, Token::Comma | Token::FlowMapEnd))
+            }
+            State::FlowNothing => {
+                self.state = State::FlowKey { first: false };
+                self.nothing_here()
+            }
+        }
+    }
+
+    /// Goes back to what was expected around the node.
+    fn leave(&mut self) {
+        self.state = self.states.pop().unwrap_or(State::End);
+    }
+
+    /// Ends a collection whose last token is next.
+    fn close(&mut self, event: Event<'t>) -> Next<'t> {
+        self.leave();
+        let (_, mark) = *self.scanner.peek()?;
+        self.scanner.take();
+        Ok((event, mark))
+    }
+
+    /// Reads a node, and expects something after it.
+    fn node_then(&mut self, after: State, block: bool, loose_list: bool) -> Next<'t> {
+        self.states.push(after);
+        self.node(block, loose_list)
+    }
+
+    fn nothing_here(&mut self) -> Next<'t> {
+        let (_, mark) = *self.scanner.peek()?;
+        Ok((nothing(None, None), mark))
+    }
+
+    /// Returns an error at the next token; Go counts the lines of these errors from 0.
+    fn failure<T>(&mut self, problem: &str) -> Result<T, Failure> {
+        let (_, mark) = *self.scanner.peek()?;
+        Err(failure(problem, mark))
+    }
+
+    fn document_start(&mut self, first: bool) -> Next<'t> {
+        while !first && matches!(self.scanner.peek()?.0, Token::DocumentEnd) {
+            self.scanner.take();
+        }
+        let (token, mark) = self.scanner.peek()?;
+        let mark = *mark;
+        let explicit = matches!(token, Token::Version(..) | Token::TagPrefix { .. } | Token::DocumentStart);
+        if matches!(token, Token::StreamEnd) {
+            self.state = State::End;
+            return Ok((Event::StreamEnd, mark));
+        }
+        if explicit || !first {
+            self.directives()?;
+            if !matches!(self.scanner.peek()?.0, Token::DocumentStart) {
+                return self.failure("did not find expected <document start>");
+            }
+            self.scanner.take();
+        }
+        self.prefixes.extend([("!", "!".into()), ("!!", "tag:yaml.org,2002:".into())]);
+        self.states.push(State::DocumentEnd);
+        self.state = if explicit || !first { State::Content } else { State::BareContent };
+        Ok((Event::DocumentStart, mark))
+    }
+
+    fn directives(&mut self) -> Result<(), Failure> {
+        let mut version = false;
         loop {
-            let parsed = catch_unwind(AssertUnwindSafe(|| self.parser.parse()));
-            let event = match parsed {
-                Ok(Ok(event)) => event,
-                Ok(Err(error)) => {
-                    self.failed = true;
-                    return Err(failure(&error));
+            let (token, mark) = self.scanner.peek()?;
+            let mark = *mark;
+            match token {
+                Token::Version(..) if version => return Err(failure("found duplicate %YAML directive", mark)),
+                Token::Version(1, 1) => version = true,
+                Token::Version(..) => return Err(failure("found incompatible YAML document", mark)),
+                Token::TagPrefix { handle, prefix } => {
+                    if self.prefixes.iter().any(|(known, _)| known == handle) {
+                        return Err(failure("found duplicate %TAG directive", mark));
+                    }
+                    let directive = (*handle, prefix.clone().into());
+                    self.prefixes.push(directive);
                 }
-                Err(_) => {
-                    self.failed = true;
-                    let message = "did not find expected whitespace or line break".to_owned();
-                    return Err(Failure { message, mark: Mark::default() });
+                _ => return Ok(()),
+            }
+            self.scanner.take();
+        }
+    }
+
+    fn content(&mut self) -> Next<'t> {
+        let empty = matches!(
+            self.scanner.peek()?.0,
+            Token::Version(..) | Token::TagPrefix { .. } | Token::DocumentStart | Token::DocumentEnd | Token::StreamEnd
+        );
+        if empty {
+            self.leave();
+            return self.nothing_here();
+        }
+        self.node(true, false)
+    }
+
+    fn document_end(&mut self) -> Next<'t> {
+        let (token, mark) = self.scanner.peek()?;
+        let (explicit, mark) = (matches!(token, Token::DocumentEnd), *mark);
+        if explicit {
+            self.scanner.take();
+        }
+        self.prefixes.clear();
+        self.state = State::Document;
+        Ok((Event::DocumentEnd, mark))
+    }
+
+    /// Reads the first event of a node; `loose_list` where a list need not be indented.
+    fn node(&mut self, block: bool, loose_list: bool) -> Next<'t> {
+        let (_, start) = *self.scanner.peek()?;
+        let (anchor, tag) = self.properties()?;
+        let bare = anchor.is_none() && tag.is_none();
+        let (token, mark) = self.scanner.peek()?;
+        let mark = *mark;
+        let state = match token {
+            Token::Alias(_) if bare => return self.leaf(anchor, tag, start),
+            Token::Scalar { .. } => return self.leaf(anchor, tag, start),
+            Token::Item if loose_list => State::LooseItem,
+            Token::FlowListStart => State::FlowItem { first: true },
+            Token::FlowMapStart => State::FlowKey { first: true },
+            Token::BlockListStart if block => State::BlockItem,
+            Token::BlockMapStart if block => State::BlockKey,
+            _ if bare => return Err(failure("did not find expected node content", mark)),
+            _ => {
+                self.leave();
+                return Ok((nothing(anchor, tag), start));
+            }
+        };
+        self.state = state;
+        if state != State::LooseItem {
+            self.scanner.take();
+        }
+        let is_list = matches!(state, State::LooseItem | State::BlockItem | State::FlowItem { .. });
+        Ok((if is_list { Event::ListStart(anchor) } else { Event::MapStart(anchor) }, start))
+    }
+
+    /// Reads an alias or a scalar.
+    fn leaf(&mut self, anchor: Option<Cow<'t, str>>, tag: Option<Cow<'t, str>>, start: Mark) -> Next<'t> {
+        self.leave();
+        let event = match self.scanner.take() {
+            Some((Token::Alias(name), _)) => Event::Alias(name),
+            Some((Token::Scalar { value, plain }, _)) => {
+                let implicit = tag.as_ref().map_or(plain, |tag| tag == "!");
+                Event::Scalar(Scalar { value, tag, anchor, implicit })
+            }
+            _ => nothing(anchor, tag),
+        };
+        Ok((event, start))
+    }
+
+    /// Reads the anchor and the tag before a node, in either order.
+    fn properties(&mut self) -> Result<(Option<Cow<'t, str>>, Option<Cow<'t, str>>), Failure> {
+        let (mut anchor, mut tag) = (None, None);
+        loop {
+            match self.scanner.peek()? {
+                (Token::Anchor(_), _) if anchor.is_none() => {
+                    if let Some((Token::Anchor(name), _)) = self.scanner.take() {
+                        anchor = Some(name);
+                    }
                 }
-            };
-            let mark = mark(event.start_mark);
-            let ends_text = self.mended && event.end_mark.index as usize > self.text.len();
-            let start = event.start_mark.index as usize;
-            if let Some(event) = self.event(event.data, start, ends_text) {
-                return Ok((event, mark));
+                (Token::Tag { .. }, _) if tag.is_none() => {
+                    if let Some((Token::Tag { handle, suffix }, mark)) = self.scanner.take() {
+                        tag = Some((handle, suffix, mark));
+                    }
+                }
+                _ => break,
             }
         }
+        let tag = tag.map(|(handle, suffix, mark)| self.whole_tag(handle, suffix, mark)).transpose()?;
+        Ok((anchor, tag))
     }
 
-    fn event(&self, data: EventData, start: usize, ends_text: bool) -> Option<Event<'t>> {
-        Some(match data {
-            EventData::StreamStart { .. } => return None,
-            EventData::StreamEnd => Event::StreamEnd,
-            EventData::DocumentStart { .. } => Event::DocumentStart,
-            EventData::DocumentEnd { .. } => Event::DocumentEnd,
-            EventData::Alias { anchor } => Event::Alias(anchor.into()),
-            EventData::SequenceStart { anchor, .. } => Event::ListStart(anchor.map(Cow::from)),
-            EventData::SequenceEnd => Event::ListEnd,
-            EventData::MappingStart { anchor, .. } => Event::MapStart(anchor.map(Cow::from)),
-            EventData::MappingEnd => Event::MapEnd,
-            EventData::Scalar { anchor, tag, mut value, plain_implicit, style, .. } => {
-                if ends_text && matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
-                    self.take_back_line_break(&mut value, start);
+    fn whole_tag(&self, handle: &str, suffix: String, mark: Mark) -> Result<Cow<'t, str>, Failure> {
+        if handle.is_empty() {
+            return Ok(suffix.into());
+        }
+        match self.prefixes.iter().find(|(known, _)| *known == handle) {
+            Some((_, prefix)) => Ok(format!("{prefix}{suffix}").into()),
+            None => Err(failure("found undefined tag handle", mark)),
+        }
+    }
+
+    fn block_item(&mut self) -> Next<'t> {
+        match self.scanner.peek()?.0 {
+            Token::Item => {
+                let mark = self.take_indicator();
+                if matches!(self.scanner.peek()?.0, Token::Item | Token::BlockEnd) {
+                    return Ok((nothing(None, None), mark));
                 }
-                Event::Scalar(Scalar {
-                    value: value.into(),
-                    tag: tag.map(Cow::from),
-                    anchor: anchor.map(Cow::from),
-                    implicit: plain_implicit,
-                })
+                self.node_then(State::BlockItem, true, false)
             }
-        })
-    }
-
-    /// Removes what the added line break did to a block scalar at the end of the text.
-    fn take_back_line_break(&self, value: &mut String, start: usize) {
-        let last_line = self.text.rsplit('\n').next().unwrap_or_default();
-        let blank = last_line.bytes().all(|byte| byte == b' ');
-        let keeps = self.text[start..].chars().skip(1).take(2).any(|c| c == '+');
-        let spaces = value.strip_suffix('\n').map_or(0, |value| value.len() - value.trim_end_matches(' ').len());
-        // A line of spaces is text of the scalar only as far as it is indented deeper than the scalar.
-        if (!blank || keeps || (spaces > 0 && spaces < last_line.len())) && value.ends_with('\n') {
-            value.pop();
+            Token::BlockEnd => self.close(Event::ListEnd),
+            _ => self.failure("did not find expected '-' indicator"),
         }
     }
-}
 
-fn mark(mark: libyaml_safer::Mark) -> Mark {
-    let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-    Mark { line: number(mark.line), column: number(mark.column) }
-}
-
-/// Words an error as Go's yaml.v2 does, with its own way of counting lines.
-fn failure(error: &Error) -> Failure {
-    let problem = error.problem_mark().unwrap_or_default();
-    let context = error.context_mark().unwrap_or_default();
-    let line = match (problem.line, context.line) {
-        (0, line) => line,
-        (line, _) if error.kind() == ErrorKind::Scanner => line + 1,
-        (line, _) => line,
-    };
-    let message = if line == 0 { error.problem().to_owned() } else { format!("line {line}: {}", error.problem()) };
-    Failure { message, mark: mark(problem) }
-}
-
-/// Hands the text out in pieces, as the parser keeps what it is given as a queue of characters.
-struct Pieces<'t> {
-    text: &'t str,
-    rest: &'t str,
-}
-
-const PIECE: usize = 512;
-
-impl BufRead for Pieces<'_> {
-    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
-        if self.text.is_empty() {
-            self.text = std::mem::take(&mut self.rest);
+    fn loose_item(&mut self) -> Next<'t> {
+        let (token, mark) = self.scanner.peek()?;
+        let mark = *mark;
+        if !matches!(token, Token::Item) {
+            self.leave();
+            return Ok((Event::ListEnd, mark));
         }
-        Ok(self.text[..self.text.floor_char_boundary(PIECE)].as_bytes())
+        let mark = self.take_indicator();
+        if matches!(self.scanner.peek()?.0, Token::Item | Token::Key | Token::Value | Token::BlockEnd) {
+            return Ok((nothing(None, None), mark));
+        }
+        self.node_then(State::LooseItem, true, false)
     }
 
-    fn consume(&mut self, amount: usize) {
-        self.text = &self.text[self.text.floor_char_boundary(amount)..];
+    fn block_key(&mut self) -> Next<'t> {
+        match self.scanner.peek()?.0 {
+            Token::Key => {
+                let mark = self.take_indicator();
+                self.block_node_or_nothing(State::BlockValue, mark)
+            }
+            Token::BlockEnd => self.close(Event::MapEnd),
+            _ => self.failure("did not find expected key"),
+        }
+    }
+
+    fn block_value(&mut self) -> Next<'t> {
+        if matches!(self.scanner.peek()?.0, Token::Value) {
+            let mark = self.take_indicator();
+            return self.block_node_or_nothing(State::BlockKey, mark);
+        }
+        self.state = State::BlockKey;
+        self.nothing_here()
+    }
+
+    fn block_node_or_nothing(&mut self, after: State, mark: Mark) -> Next<'t> {
+        if matches!(self.scanner.peek()?.0, Token::Key | Token::Value | Token::BlockEnd) {
+            self.state = after;
+            return Ok((nothing(None, None), mark));
+        }
+        self.node_then(after, true, true)
+    }
+
+    fn flow_item(&mut self, first: bool) -> Next<'t> {
+        if !first {
+            match self.scanner.peek()?.0 {
+                Token::FlowListEnd => {}
+                Token::Comma => drop(self.scanner.take()),
+                _ => return self.failure("did not find expected ',' or ']'"),
+            }
+        }
+        match self.scanner.peek()?.0 {
+            Token::FlowListEnd => self.close(Event::ListEnd),
+            Token::Key => {
+                let (_, mark) = *self.scanner.peek()?;
+                self.scanner.take();
+                self.state = State::PairKey;
+                Ok((Event::MapStart(None), mark))
+            }
+            _ => self.node_then(State::FlowItem { first: false }, false, false),
+        }
+    }
+
+    fn pair_key(&mut self) -> Next<'t> {
+        if !matches!(self.scanner.peek()?.0, Token::Value | Token::Comma | Token::FlowListEnd) {
+            return self.node_then(State::PairValue, false, false);
+        }
+        // Go drops the token here, whatever it is.
+        let mark = self.take_indicator();
+        self.state = State::PairValue;
+        Ok((nothing(None, None), mark))
+    }
+
+    fn flow_key(&mut self, first: bool) -> Next<'t> {
+        if !first {
+            match self.scanner.peek()?.0 {
+                Token::FlowMapEnd => {}
+                Token::Comma => drop(self.scanner.take()),
+                _ => return self.failure("did not find expected ',' or '}'"),
+            }
+        }
+        match self.scanner.peek()?.0 {
+            Token::FlowMapEnd => self.close(Event::MapEnd),
+            Token::Key => {
+                self.scanner.take();
+                if matches!(self.scanner.peek()?.0, Token::Value | Token::Comma | Token::FlowMapEnd) {
+                    self.state = State::FlowValue;
+                    return self.nothing_here();
+                }
+                self.node_then(State::FlowValue, false, false)
+            }
+            _ => self.node_then(State::FlowNothing, false, false),
+        }
+    }
+
+    /// Reads the value behind `:`; without one, or before the end of the entry, there is nothing.
+    fn flow_value_or_nothing(&mut self, after: State, ends: fn(&Token) -> bool) -> Next<'t> {
+        if matches!(self.scanner.peek()?.0, Token::Value) {
+            self.scanner.take();
+            if !ends(&self.scanner.peek()?.0) {
+                return self.node_then(after, false, false);
+            }
+        }
+        self.state = after;
+        self.nothing_here()
+    }
+
+    /// Takes an indicator that was seen and returns where it ends.
+    fn take_indicator(&mut self) -> Mark {
+        let (_, mark) = self.scanner.take().unwrap_or((Token::StreamEnd, Mark::default()));
+        Mark { column: mark.column.saturating_add(1), ..mark }
     }
 }
 
-impl Read for Pieces<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let piece = self.fill_buf()?;
-        let len = piece.len().min(buffer.len());
-        buffer[..len].copy_from_slice(&piece[..len]);
-        self.consume(len);
-        Ok(len)
-    }
+/// An empty node; with an anchor or a tag it may still be something.
+fn nothing<'t>(anchor: Option<Cow<'t, str>>, tag: Option<Cow<'t, str>>) -> Event<'t> {
+    let implicit = tag.is_none();
+    Event::Scalar(Scalar { value: "".into(), tag, anchor, implicit })
+}
+
+fn failure(problem: &str, mark: Mark) -> Failure {
+    let message = if mark.line == 0 { problem.to_owned() } else { format!("line {}: {problem}", mark.line) };
+    Failure { message, mark }
 }

@@ -12,6 +12,7 @@ mod objects;
 mod print;
 mod print_scalar;
 mod resolve;
+mod scan;
 mod sort;
 mod timestamp;
 

@@ -151,7 +151,7 @@ impl Printer {
 
 /// Returns a whole number above the signed range that Go would print in full.
 fn whole(number: f64) -> Option<u64> {
-    if number.fract() != 0.0 || number < 0.0 || number >= 1e21 {
+    if number.fract() != 0.0 || !(0.0..1e21).contains(&number) {
         return None;
     }
     number.to_string().parse().ok()

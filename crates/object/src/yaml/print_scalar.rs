@@ -164,10 +164,12 @@ fn lines(printer: &mut Printer, text: &str, indent: usize, folds: bool, quoted: 
 
 fn double(printer: &mut Printer, text: &str, indent: usize, folds: bool) {
     printer.indicator("\"", true, false);
+    // yaml.v2 looks for a byte order mark at the start of the text when it means the character.
+    let escapes_all = text.starts_with('\u{feff}');
     let mut spaces = false;
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
-        if !is_printable(c) || is_break(c) || matches!(c, '"' | '\\') {
+        if escapes_all || !is_printable(c) || is_break(c) || matches!(c, '"' | '\\') {
             escape(printer, c);
             spaces = false;
         } else if c == ' ' {

@@ -56,7 +56,7 @@ pub(super) fn resolve_plain(text: &str, timestamps: bool) -> Resolved<'_> {
         b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => {
             word(text).unwrap_or(Resolved::Text(text))
         }
-        b'.' => word(text).or_else(|| float(text)).unwrap_or(Resolved::Text(text)),
+        b'.' => word(text).or_else(|| fraction(text)).unwrap_or(Resolved::Text(text)),
         b'0'..=b'9' | b'+' | b'-' => {
             if let Some(known) = word(text) {
                 known
@@ -136,6 +136,19 @@ fn magnitude(digits: &str, base: u32) -> Option<u64> {
 
 fn signed(text: &str, base: u32) -> Option<Resolved<'static>> {
     i64::from_str_radix(text, base).ok().map(Resolved::Int)
+}
+
+/// Reads a float that starts with its point; here Go wants underscores between digits.
+fn fraction(text: &str) -> Option<Resolved<'static>> {
+    let bytes = text.as_bytes();
+    let between_digits = |place: usize| {
+        [place.wrapping_sub(1), place + 1].iter().all(|near| bytes.get(*near).is_some_and(u8::is_ascii_digit))
+    };
+    if !text.contains('_') {
+        return float(text);
+    }
+    let fine = text.bytes().enumerate().all(|(place, byte)| byte != b'_' || between_digits(place));
+    if fine { float(&text.replace('_', "")) } else { None }
 }
 
 /// Reads `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`; what is too large for a float is none.
