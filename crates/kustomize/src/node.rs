@@ -1,0 +1,214 @@
+//! The tree a build works on: what kustomize keeps as go-yaml nodes, without places and comments.
+
+use crate::scalar::{Rules, Tag, resolve};
+
+/// How a scalar was written; only the difference between plain and the rest has a meaning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// Without quotes: the text decides what it is, if there is no tag.
+    #[default]
+    Plain,
+    /// Single quotes.
+    Single,
+    /// Double quotes.
+    Double,
+    /// A literal block.
+    Literal,
+    /// A folded block.
+    Folded,
+}
+
+/// A scalar, or a key of a map.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Scalar {
+    /// The text after unquoting.
+    pub(crate) text: Box<str>,
+    /// What it is.
+    pub(crate) tag: Tag,
+    /// How it was written.
+    pub(crate) style: Style,
+}
+
+impl Scalar {
+    /// Returns a plain scalar without a tag.
+    pub(crate) fn open(text: &str) -> Self {
+        Self { text: text.into(), tag: Tag::Open, style: Style::Plain }
+    }
+
+    /// Returns a string.
+    pub(crate) fn string(text: &str) -> Self {
+        Self { text: text.into(), tag: Tag::Str, style: Style::Plain }
+    }
+
+    /// Returns what the scalar is once it is printed and read again.
+    pub(crate) fn settled(&self) -> Tag {
+        match (self.tag, self.style) {
+            (Tag::Open, Style::Plain) => resolve(&self.text, Rules::V3),
+            (Tag::Other | Tag::Merge, _) => Tag::Str,
+            (tag, Style::Plain) => tag,
+            // A quoted scalar is printed with its quotes, whatever it was before.
+            (_, _) => Tag::Str,
+        }
+    }
+}
+
+/// A node.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Node {
+    /// A scalar; null is one too.
+    Scalar(Scalar),
+    /// A list.
+    List(Vec<Node>),
+    /// A map, in the order of its text; a key may stand twice until the tree is printed.
+    Map(Vec<(Scalar, Node)>),
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self::null()
+    }
+}
+
+impl Node {
+    /// Returns null.
+    pub(crate) fn null() -> Self {
+        Self::Scalar(Scalar { text: Box::default(), tag: Tag::Null, style: Style::Plain })
+    }
+
+    /// Returns a string.
+    pub(crate) fn string(text: &str) -> Self {
+        Self::Scalar(Scalar::string(text))
+    }
+
+    /// Returns a plain scalar without a tag.
+    pub(crate) fn open(text: &str) -> Self {
+        Self::Scalar(Scalar::open(text))
+    }
+
+    /// Returns an empty map.
+    pub(crate) fn map() -> Self {
+        Self::Map(Vec::new())
+    }
+
+    /// Tells whether it is null.
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(self, Self::Scalar(Scalar { tag: Tag::Null, .. }))
+    }
+
+    /// Tells whether it is null, an empty map or an empty list.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Scalar(scalar) => scalar.tag == Tag::Null,
+            Self::List(items) => items.is_empty(),
+            Self::Map(entries) => entries.is_empty(),
+        }
+    }
+
+    /// Returns the text of a scalar; empty for anything else and for null.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Scalar(scalar) if scalar.tag != Tag::Null => &scalar.text,
+            _ => "",
+        }
+    }
+
+    /// Returns the raw text of a scalar (`null` included), empty for anything else.
+    pub(crate) fn raw_text(&self) -> &str {
+        match self {
+            Self::Scalar(scalar) => &scalar.text,
+            _ => "",
+        }
+    }
+
+    /// Returns the entries of a map; none for anything else.
+    pub(crate) fn entries(&self) -> &[(Scalar, Node)] {
+        match self {
+            Self::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// Returns the items of a list; none for anything else.
+    pub(crate) fn items(&self) -> &[Node] {
+        match self {
+            Self::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// Returns the value of a key of a map.
+    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
+        self.entries().iter().find(|(known, _)| &*known.text == key).map(|(_, value)| value)
+    }
+
+    /// Returns the value of a key for writing.
+    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        match self {
+            Self::Map(entries) => entries.iter_mut().find(|(known, _)| &*known.text == key).map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// Follows keys of maps.
+    pub(crate) fn at(&self, keys: &[&str]) -> Option<&Node> {
+        keys.iter().try_fold(self, |node, key| node.get(key))
+    }
+
+    /// Removes a key; returns its value.
+    pub(crate) fn remove(&mut self, key: &str) -> Option<Node> {
+        let Self::Map(entries) = self else { return None };
+        let place = entries.iter().position(|(known, _)| &*known.text == key)?;
+        Some(entries.remove(place).1)
+    }
+
+    /// Sets a key; a known key keeps its place.
+    pub(crate) fn insert(&mut self, key: &str, value: Node) {
+        if let Some(known) = self.get_mut(key) {
+            *known = value;
+        } else if let Self::Map(entries) = self {
+            entries.push((Scalar::open(key), value));
+        }
+    }
+
+    /// Sets a key to a scalar as kyaml's `FieldSetter` does: the style of the former value stays.
+    pub(crate) fn set_field(&mut self, key: &str, mut value: Scalar) {
+        value.style = match self.get(key) {
+            Some(Node::Scalar(known)) => known.style,
+            Some(_) => Style::Plain,
+            None if matches!(value.tag, Tag::Open | Tag::Str) && crate::scalar::is_no_string(&value.text) => Style::Double,
+            None => value.style,
+        };
+        self.insert(key, Node::Scalar(value));
+    }
+
+    /// Returns the value of a key for writing, a map made there if the key is missing or null.
+    pub(crate) fn map_at(&mut self, key: &str) -> Option<&mut Node> {
+        let Self::Map(entries) = self else { return None };
+        let place = match entries.iter().position(|(known, _)| &*known.text == key) {
+            Some(place) => place,
+            None => {
+                entries.push((Scalar::open(key), Node::map()));
+                entries.len() - 1
+            }
+        };
+        Some(&mut entries[place].1)
+    }
+
+    /// Returns the number of nodes below, itself included.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Scalar(_) => 1,
+            Self::List(items) => 1 + items.iter().map(Self::size).sum::<usize>(),
+            Self::Map(entries) => 1 + entries.iter().map(|(_, value)| value.size()).sum::<usize>(),
+        }
+    }
+
+    /// Names the kind as kyaml's errors do.
+    pub(crate) fn kind_name(&self) -> &'static str {
+        match self {
+            Self::Scalar(_) => "ScalarNode",
+            Self::List(_) => "SequenceNode",
+            Self::Map(_) => "MappingNode",
+        }
+    }
+}
