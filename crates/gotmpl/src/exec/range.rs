@@ -39,12 +39,22 @@ impl<'t> State<'t, '_> {
             Value::Duration(n) => count(n.0.max(0) as u64, &|i| Value::Duration(crate::time::Duration(i as i64)), self),
             Value::List(list) => {
                 let list = list.clone();
-                self.each(branch, list.element() == Type::Any, list.items().iter().enumerate().map(|(i, v)| (Value::Int(i as i64), v.clone())))
+                self.each(
+                    branch,
+                    list.element() == Type::Any,
+                    list.items().iter().enumerate().map(|(i, v)| (Value::Int(i as i64), v.clone())),
+                )
             }
-            Value::Bytes(bytes) => {
-                self.each(branch, false, bytes.iter().enumerate().map(|(i, b)| (Value::Int(i as i64), Value::Uint8(*b))))
-            }
-            Value::Map(map) => self.each(branch, map.element() == Type::Any, map.entries().into_iter().map(|(k, v)| (Value::Str(k), v))),
+            Value::Bytes(bytes) => self.each(
+                branch,
+                false,
+                bytes.iter().enumerate().map(|(i, b)| (Value::Int(i as i64), Value::Uint8(*b))),
+            ),
+            Value::Map(map) => self.each(
+                branch,
+                map.element() == Type::Any,
+                map.entries().into_iter().map(|(k, v)| (Value::Str(k), v)),
+            ),
             Value::Invalid | Value::Nil => Ok(false),
             Value::Native(object) => match object.entries() {
                 Some(entries) => self.each(branch, false, entries.into_iter()),

@@ -70,7 +70,7 @@ impl Printer {
             Value::Complex(re, im) => self.complex(value, *re, *im, verb),
             Value::Str(text) => self.string(value, text.as_bytes(), verb),
             Value::Bytes(bytes) => self.bytes(value, bytes, verb),
-            Value::Duration(d) if !self.stringer(verb, || crate::time::duration_text(*d).into()) => {
+            Value::Duration(d) if !self.stringer(verb, || d.to_string().into()) => {
                 self.integer(value, i128::from(d.0), true, verb);
             }
             Value::Duration(_) => {}
@@ -116,7 +116,7 @@ impl Printer {
                         p.print_value(item, verb);
                         if p.is_full() { Err(()) } else { Ok(()) }
                     });
-                    drop(done);
+                    debug_assert!(done.is_ok() || p.is_full());
                 });
             }
             Value::Native(object) => {

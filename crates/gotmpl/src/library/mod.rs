@@ -3,6 +3,7 @@
 mod args;
 pub(crate) mod builtins;
 mod casing;
+mod dates;
 mod defaults;
 mod dicts;
 pub(crate) mod encoding;
@@ -36,6 +37,7 @@ pub(crate) fn register(functions: &mut Functions) {
     defaults::register(functions);
     math::register(functions);
     encoding::register(functions);
+    dates::register(functions);
 }
 
 /// Adds a function of fixed parameters under several names.
