@@ -4,7 +4,10 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use lockstep_files::FileTree;
 
-use crate::{CommitId, CommitInfo, Error, ErrorKind, GitSpec, Result, Revision};
+use crate::{
+    CommitId, CommitInfo, Error, GitSpec, Result, Revision, WatchOptions, Watcher, push, redact, remote::Repositories,
+    submodules, watch::Pokes,
+};
 
 /// Where copies of remote repositories are kept, and how long we wait.
 #[derive(Clone, Debug)]
@@ -35,9 +38,20 @@ impl CacheOptions {
 }
 
 /// Reads, watches and writes Git repositories. Clones share everything.
+///
+/// # Guarantees
+/// Nothing is ever checked out or unpacked; memory is bounded by [`CacheOptions::object_cache_bytes`] per repository
+/// and by what is being read. A failed call changes nothing: snapshots that are held stay readable.
+///
+/// # Assumptions
+/// Calls are made inside a tokio runtime. The work blocks and is done on its blocking threads; a dropped call ends in the background.
+///
+/// # Errors
+/// Each call tells the repository, a kind ([`crate::ErrorKind`]), a message, and mostly a hint.
 #[derive(Clone)]
 pub struct Git {
-    options: Arc<CacheOptions>,
+    repositories: Arc<Repositories>,
+    pokes: Arc<Pokes>,
 }
 
 /// A commit and its files.
@@ -82,97 +96,90 @@ pub struct Author {
 impl Git {
     /// Makes the handle; creates the cache's folder.
     pub fn new(options: CacheOptions) -> Result<Self> {
-        Ok(Self { options: Arc::new(options) })
+        Ok(Self { repositories: Arc::new(Repositories::new(options)?), pokes: Arc::default() })
     }
 
     /// Finds the commit that the reference means now. Only references are listed; no object is fetched.
     pub async fn resolve(&self, spec: &GitSpec) -> Result<Revision> {
-        Err(later(spec))
+        self.run(spec, |repositories, spec| repositories.resolve(spec)).await
     }
 
     /// Fetches a commit's objects unless they are here.
-    pub async fn fetch(&self, spec: &GitSpec, _revision: &Revision) -> Result<()> {
-        Err(later(spec))
+    pub async fn fetch(&self, spec: &GitSpec, revision: &Revision) -> Result<()> {
+        let commit = revision.commit;
+        self.run(spec, move |repositories, spec| repositories.objects(spec, commit).map(drop)).await
     }
 
     /// Opens a commit, fetching it if needed. The snapshot stays readable while it is held, whatever happens to the cache.
-    pub async fn open(&self, spec: &GitSpec, _revision: &Revision) -> Result<Snapshot> {
-        Err(later(spec))
+    pub async fn open(&self, spec: &GitSpec, revision: &Revision) -> Result<Snapshot> {
+        let commit = revision.commit;
+        self.run(spec, move |repositories, spec| {
+            let snapshot = repositories.snapshot(spec, commit)?;
+            if spec.submodules { submodules::mount(repositories, spec, snapshot) } else { Ok(snapshot) }
+        })
+        .await
     }
 
     /// Returns the commits that lead to `to`, newest first, until `from` (not included), at most `limit`.
     pub async fn log(
         &self,
         spec: &GitSpec,
-        _from: Option<CommitId>,
-        _to: CommitId,
-        _limit: usize,
+        from: Option<CommitId>,
+        to: CommitId,
+        limit: usize,
     ) -> Result<Vec<CommitInfo>> {
-        Err(later(spec))
+        self.run(spec, move |repositories, spec| repositories.log(spec, from, to, limit)).await
     }
 
-    /// Tells whether `new` has `old` among its ancestors; `false` after a force push. `None` when the history that we are willing to fetch (500 commits) does not tell.
-    pub async fn descends(&self, spec: &GitSpec, _old: CommitId, _new: CommitId) -> Result<Option<bool>> {
-        Err(later(spec))
+    /// Tells whether `new` has `old` among its ancestors; `false` after a force push.
+    /// `None` when the history that we are willing to fetch (500 commits) does not tell.
+    pub async fn descends(&self, spec: &GitSpec, old: CommitId, new: CommitId) -> Result<Option<bool>> {
+        self.run(spec, move |repositories, spec| repositories.descends(spec, old, new)).await
     }
 
     /// Makes a commit on top of `parent`, which must be the tip of the branch that `spec` names, and pushes it.
+    ///
+    /// In a local repository whose working tree has the branch checked out, the files are brought up to date too (by the
+    /// `git` program); with uncommitted changes it is refused.
     pub async fn push_commit(
         &self,
         spec: &GitSpec,
-        _parent: CommitId,
-        _edits: Vec<Edit>,
-        _message: &str,
-        _author: &Author,
+        parent: CommitId,
+        edits: Vec<Edit>,
+        message: &str,
+        author: &Author,
     ) -> Result<CommitId> {
-        Err(later(spec))
+        let (message, author) = (message.to_owned(), author.clone());
+        self.run(spec, move |repositories, spec| push::commit(repositories, spec, parent, edits, &message, &author))
+            .await
     }
 
-    /// Makes a commit that restores what `commit` changed to what it was before, and pushes it.
-    pub async fn revert_commit(&self, spec: &GitSpec, _commit: CommitId, _author: &Author) -> Result<CommitId> {
-        Err(later(spec))
+    /// Makes a commit that restores what `commit` changed to what it was before, and pushes it to the branch that `spec` names.
+    /// Of a merge, what it brought to its first parent is taken back. If later commits touched the same files, nothing is done.
+    pub async fn revert_commit(&self, spec: &GitSpec, commit: CommitId, author: &Author) -> Result<CommitId> {
+        let author = author.clone();
+        self.run(spec, move |repositories, spec| push::revert(repositories, spec, commit, &author)).await
     }
 
     /// Watches a reference: a local repository by file-system events, another by asking again and again.
-    pub fn watch(&self, spec: &GitSpec, _options: WatchOptions) -> Watcher {
-        Watcher { spec: spec.clone(), git: self.clone() }
+    pub fn watch(&self, spec: &GitSpec, options: WatchOptions) -> Watcher {
+        Watcher::new(self.clone(), spec.clone(), options, &self.pokes)
     }
 
     /// Makes all watchers of this repository ask at once; returns how many there are. Any form of its URL will do.
-    pub fn poke(&self, _url: &str) -> usize {
-        0
+    pub fn poke(&self, url: &str) -> usize {
+        self.pokes.poke(url)
     }
-}
 
-/// How a remote repository is watched.
-#[derive(Clone, Debug)]
-pub struct WatchOptions {
-    /// How often it is asked.
-    pub interval: Duration,
-    /// By which part of the interval each wait is randomly longer or shorter.
-    pub jitter: f64,
-}
-
-impl Default for WatchOptions {
-    fn default() -> Self {
-        Self { interval: Duration::from_secs(30), jitter: 0.1 }
+    async fn run<T: Send + 'static>(
+        &self,
+        spec: &GitSpec,
+        work: impl FnOnce(&Repositories, &GitSpec) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (repositories, owned) = (self.repositories.clone(), spec.clone());
+        let done = tokio::task::spawn_blocking(move || work(&repositories, &owned)).await;
+        let result =
+            done.unwrap_or_else(|error| Err(Error::storage("the work on the repository was broken off", error)));
+        result.map_err(|error| error.at(&redact(&spec.url)))
     }
-}
-
-/// Tells when a reference moves.
-pub struct Watcher {
-    spec: GitSpec,
-    git: Git,
-}
-
-impl Watcher {
-    /// Waits for the next news: at first what the reference means now, then each other commit, and each failure once (and the recovery from it).
-    /// Cancel safe.
-    pub async fn next(&mut self) -> Result<Revision> {
-        self.git.resolve(&self.spec).await
-    }
-}
-
-fn later(spec: &GitSpec) -> Error {
-    Error::new(ErrorKind::Unsupported, "not there yet").at(&crate::redact(&spec.url))
 }

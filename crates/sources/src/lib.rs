@@ -12,17 +12,34 @@
 #![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+mod cache;
+mod edit;
 mod error;
 mod git;
+mod history;
+mod ignore;
+mod lfs;
+mod local;
+mod lru;
+mod objects;
+mod push;
 mod range;
+mod refs;
+mod remote;
 mod spec;
+mod submodules;
 mod url;
+mod watch;
 pub mod webhook;
+mod wire;
 mod worktree;
 
 pub use error::{Error, ErrorKind, Result};
-pub use git::{Author, CacheOptions, Edit, Git, Snapshot, WatchOptions, Watcher};
+pub use git::{Author, CacheOptions, Edit, Git, Snapshot};
+pub use ignore::filtered;
+pub use lfs::is_lfs_pointer;
 pub use range::Range;
 pub use spec::{CommitId, CommitInfo, Credentials, GitSpec, Reference, Revision};
 pub use url::{redact, same_repository};
+pub use watch::{WatchOptions, Watcher};
 pub use worktree::{Worktree, WorktreeOptions};

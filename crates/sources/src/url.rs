@@ -108,6 +108,15 @@ fn ssh(parts: &Parts<'_>) -> Option<Location> {
     (!dashed && path.len() > 1).then_some(Location::Ssh { user, host, port: parts.port, path })
 }
 
+/// Returns the host that credentials belong to.
+pub(crate) fn host(location: &Location) -> Option<String> {
+    match location {
+        Location::Local(_) => None,
+        Location::Http { url, .. } => split(url).map(|parts| parts.host.to_ascii_lowercase()),
+        Location::Ssh { host, .. } => Some(host.to_ascii_lowercase()),
+    }
+}
+
 fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
