@@ -49,7 +49,7 @@ struct Micro {
     templates: BTreeMap<String, String>,
     #[serde(default)]
     files: BTreeMap<String, String>,
-    values: Option<Value>,
+    values: Option<Box<serde_json::value::RawValue>>,
     values_yaml: Option<String>,
     user_values: Option<String>,
     #[serde(default)]
@@ -138,11 +138,11 @@ impl Micro {
         let expected = match (&self.error, &self.output, &self.outputs) {
             (Some(error), _, _) => Err(error.clone()),
             (None, Some(output), _) => Ok(json!(output)),
-            (None, None, outputs) => Ok(json!(outputs)),
+            (None, None, outputs) => Ok(json!(outputs.clone().unwrap_or_default())),
         };
         let actual = self.render_files().map_err(|error| error.message().to_owned()).map(|files| match &self.output {
-            Some(_) if files.len() == 1 => json!(files.values().next()),
-            _ => json!(files),
+            Some(_) => json!(files.get("t/templates/t.yaml").cloned().unwrap_or_default()),
+            None => json!(files),
         });
         difference(&expected, &actual)
     }
@@ -150,10 +150,10 @@ impl Micro {
     fn render_files(&self) -> Result<BTreeMap<String, String>, Error> {
         let mut files: Vec<(String, Vec<u8>)> = Vec::new();
         if !self.files.contains_key("Chart.yaml") {
-            let metadata = "apiVersion: v2\nname: t\nversion: 0.1.0\nappVersion: 1.2.3\n";
+            let metadata = "apiVersion: v2\nname: t\nversion: 0.1.0\nappVersion: 1.2.3\ndescription: micro case\n";
             files.push(("Chart.yaml".into(), metadata.into()));
         }
-        let values = self.values_yaml.clone().or_else(|| self.values.as_ref().map(Value::to_string));
+        let values = self.values_yaml.clone().or_else(|| self.values.as_ref().map(|values| ascii(values.get())));
         files.extend(values.map(|text| ("values.yaml".into(), text.into_bytes())));
         files.extend(self.template.iter().map(|text| ("templates/t.yaml".into(), text.clone().into_bytes())));
         let templates = self.templates.iter().map(|(name, text)| (format!("templates/{name}"), text.clone().into_bytes()));
@@ -181,10 +181,30 @@ impl Micro {
             values,
             kube_version: self.kube_version.clone(),
             api_versions: self.api_versions.clone(),
+            now: now(),
             ..Options::default()
         };
         render_files(&chart, &release, &options)
     }
+}
+
+/// Gives the time, as the real tool would take it.
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or_default()
+}
+
+/// Escapes all but printable ASCII: the values files of the recordings were written so.
+fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if (' '..='~').contains(&c) {
+            out.push(c);
+        } else {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        }
+    }
+    out
 }
 
 #[derive(Deserialize)]
@@ -312,6 +332,7 @@ impl ChartCase {
             skip_tests: self.skip_tests,
             skip_schema_validation: self.skip_schema_validation,
             show_only: self.show_only.clone(),
+            now: now(),
             ..Options::default()
         };
         render(chart, &release, &options)

@@ -240,10 +240,16 @@ impl Metadata {
     pub(crate) fn to_map(&self) -> gotmpl::Map {
         let text = |text: &str| gotmpl::Value::str(text);
         let texts = |texts: &[String]| gotmpl::Value::list(texts.iter().map(|t| text(t)).collect());
-        let annotations = gotmpl::Map::typed(gotmpl::Type::Str, None);
-        for (key, value) in self.annotations.iter().flatten() {
-            annotations.insert(key.as_str(), text(value));
-        }
+        let annotations = match &self.annotations {
+            None => gotmpl::Map::nil(),
+            Some(entries) => {
+                let map = gotmpl::Map::typed(gotmpl::Type::Str, None);
+                for (key, value) in entries {
+                    map.insert(key.as_str(), text(value));
+                }
+                map
+            }
+        };
         [
             ("Name", text(&self.name)),
             ("Home", text(&self.home)),

@@ -32,7 +32,7 @@ impl Version {
         }
         for (number, part) in numbers.iter_mut().zip(parts) {
             let plain = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-            if !plain || (part.len() > 1 && part.starts_with('0')) {
+            if !plain {
                 return None;
             }
             *number = part.parse().ok()?;
@@ -309,10 +309,11 @@ mod tests {
     }
 
     #[test]
-    fn versions_may_leave_out_minor_and_patch_but_not_have_leading_zeros() {
+    fn versions_may_leave_out_minor_and_patch_and_have_leading_zeros() {
         assert!(Version::parse("v1").is_some());
         assert!(Version::parse("1.2").is_some());
-        for bad in ["", "01.2.3", "1.2.3.4", "1.2.3-01", " 1.0.0", "1.x", "x.y"] {
+        assert!(Version::parse("01.2.3").is_some());
+        for bad in ["", "1.2.3.4", "1.2.3-01", " 1.0.0", "1.x", "x.y"] {
             assert!(Version::parse(bad).is_none(), "{bad}");
         }
     }

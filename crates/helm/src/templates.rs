@@ -126,26 +126,29 @@ struct Scopes<'a> {
 impl Scopes<'_> {
     /// Adds a chart's templates and those below it; gives the chart's dot.
     fn chart(&mut self, chart: &Node, path: &str, parent_values: Option<&Map>, is_root: bool) -> Map {
+        // A subchart's values are the same map as the parent's entry: what one changes the other sees.
         let values = match parent_values {
             None => named(&self.input.values),
             Some(parent) => match parent.get(chart.name()) {
-                Some(Value::Map(values)) => named(&values),
-                _ => Map::typed(gotmpl::Type::Any, Some("common.Values")),
+                Some(Value::Map(values)) => values,
+                _ => named(&Map::new()),
             },
         };
         let metadata = chart.metadata.to_map();
         metadata.insert("IsRoot", Value::Bool(is_root));
         let subcharts = Map::new();
-        let dot: Map = [
-            ("Chart", Value::Map(metadata)),
-            ("Files", Value::native(ChartFiles::new(&chart.parts.files))),
-            ("Release", self.input.release.clone()),
-            ("Capabilities", self.input.capabilities.clone()),
-            ("Values", Value::Map(values.clone())),
-            ("Subcharts", Value::Map(subcharts.clone())),
-        ]
-        .into_iter()
-        .collect();
+        let dot = named(
+            &[
+                ("Chart", Value::Map(metadata)),
+                ("Files", Value::native(ChartFiles::new(&chart.parts.files))),
+                ("Release", self.input.release.clone()),
+                ("Capabilities", self.input.capabilities.clone()),
+                ("Values", Value::Map(values.clone())),
+                ("Subcharts", Value::Map(subcharts.clone())),
+            ]
+            .into_iter()
+            .collect(),
+        );
         for child in chart.dependencies() {
             let inner = self.chart(child, &format!("{path}/charts/{}", child.name()), Some(&values), false);
             subcharts.insert(child.name(), Value::Map(inner));

@@ -8,8 +8,12 @@ pub(crate) fn register(functions: &mut Functions) {
     functions
         .add("toJson", Signature::new(&[Type::Any]), |context, args| Ok(encode(context, args).unwrap_or("".into())));
     functions.add("mustToJson", Signature::new(&[Type::Any]), encode);
-    functions.add("fromJson", Signature::new(&[Type::Str]), |context, args| decode(context, args).map(as_map));
-    functions.add("fromJsonArray", Signature::new(&[Type::Str]), |context, args| decode(context, args).map(as_list));
+    functions.add("fromJson", Signature::new(&[Type::Str]), |context, args| {
+        decode(context, args).map(|decoded| as_map(decoded, ""))
+    });
+    functions.add("fromJsonArray", Signature::new(&[Type::Str]), |context, args| {
+        decode(context, args).map(|decoded| as_list(decoded, ""))
+    });
 }
 
 fn encode(_: &mut Context, args: &[Value]) -> Result<Value, FuncError> {
@@ -23,22 +27,22 @@ fn decode(context: &mut Context, args: &[Value]) -> Result<Result<Value, String>
     Ok(json::decode(&source).map_err(|error| error.to_string()))
 }
 
-/// Makes the map that Helm's functions give: an error becomes its entry `Error`.
-pub(crate) fn as_map(decoded: Result<Value, String>) -> Value {
+/// Makes the map that Helm's functions give: an error becomes its entry `Error`. `context` stands before errors of type.
+pub(crate) fn as_map(decoded: Result<Value, String>, context: &str) -> Value {
     match decoded {
         Ok(Value::Map(map)) => Value::Map(map),
         Ok(Value::Nil) => Value::Map(Map::nil()),
-        Ok(other) => error_map(wrong_type(&other, "map[string]interface {}")),
+        Ok(other) => error_map(context.to_owned() + &wrong_type(&other, "map[string]interface {}")),
         Err(message) => error_map(message),
     }
 }
 
 /// Makes the list that Helm's functions give: an error becomes its only item.
-pub(crate) fn as_list(decoded: Result<Value, String>) -> Value {
+pub(crate) fn as_list(decoded: Result<Value, String>, context: &str) -> Value {
     match decoded {
         Ok(Value::List(list)) => Value::List(list),
         Ok(Value::Nil) => Value::List(List::nil(Type::Any)),
-        Ok(other) => Value::list(vec![Value::from(wrong_type(&other, "[]interface {}"))]),
+        Ok(other) => Value::list(vec![Value::from(context.to_owned() + &wrong_type(&other, "[]interface {}"))]),
         Err(message) => Value::list(vec![Value::from(message)]),
     }
 }

@@ -3,6 +3,7 @@
 mod calls;
 mod duration;
 mod json;
+mod methods;
 mod pretty;
 mod toml_read;
 mod toml_write;
@@ -18,6 +19,7 @@ pub(crate) fn all() -> Functions {
     calls::register(&mut functions);
     duration::register(&mut functions);
     json::register(&mut functions);
+    methods::register(&mut functions);
     yaml::register(&mut functions);
     pretty::register(&mut functions);
     toml_read::register(&mut functions);

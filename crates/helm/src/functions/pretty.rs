@@ -81,11 +81,25 @@ impl Printer {
             } else if place == Place::Item {
                 self.out.push(' ');
             }
-            self.out.push_str(&string_text(&key.to_text()).replace('\n', " "));
-            self.out.push(':');
+            self.key(&key.to_text(), indent);
             self.value(context, value, indent + 1, Place::Key)?;
         }
         Ok(())
+    }
+
+    /// Writes a key; one that is long or has several lines stands behind a question mark.
+    fn key(&mut self, key: &str, indent: usize) {
+        const MAX_SIMPLE: usize = 128;
+        let text = string_text(key);
+        if key.len() <= MAX_SIMPLE && !key.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']) {
+            self.out.push_str(&text);
+        } else {
+            self.out.push_str("? ");
+            self.out.push_str(&indent_block(&text, indent));
+            self.out.push('\n');
+            self.pad(indent);
+        }
+        self.out.push(':');
     }
 
     fn list(&mut self, context: &mut Context, items: &[Value], indent: usize, place: Place) -> Result<(), FuncError> {
@@ -143,8 +157,27 @@ fn indent_block(text: &str, levels: usize) -> String {
     out
 }
 
-/// Prints a string at the root: both versions of Go's YAML choose the same quotes.
+/// Prints a string at the root: both versions of Go's YAML choose the same quotes, but this one folds no lines and takes tabs
+/// in blocks.
 fn string_text(text: &str) -> String {
+    if text.contains('\t') && text.contains('\n') {
+        let without_tabs = print(&text.replace('\t', "x"));
+        if without_tabs.starts_with('|') {
+            let header = without_tabs.lines().next().unwrap_or_default();
+            return indent_block(&format!("{header}\n{}", text.trim_end_matches('\n')), 1);
+        }
+    }
+    let printed = print(text);
+    if printed.starts_with('|') || !printed.contains('\n') {
+        return printed;
+    }
+    let unfolded = printed.split('\n').map(str::trim_start);
+    // A folded line that begins with a blank has a backslash before it.
+    let lines = unfolded.map(|line| line.strip_prefix('\\').filter(|rest| rest.starts_with(' ')).unwrap_or(line));
+    lines.collect::<Vec<_>>().join(" ")
+}
+
+fn print(text: &str) -> String {
     let mut printed = object::yaml::print(&object::Value::from(text));
     if printed.ends_with('\n') {
         printed.pop();

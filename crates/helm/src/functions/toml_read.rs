@@ -76,6 +76,13 @@ fn message(source: &str, error: &toml::de::Error) -> String {
         let key = if key.is_empty() { key_at(source, at) } else { key };
         return format!("toml: line {line} (last key {key:?}): Key '{key}' has already been defined.");
     }
+    if text.contains("expected `=`") {
+        let text = source.lines().nth(line - 1).unwrap_or_default().trim_start();
+        let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let next = text.trim_start_matches(bare).trim_start().chars().next();
+        let got = next.map_or("end of file".to_owned(), |c| format!("'{c}'"));
+        return format!("toml: line {line}: expected '.' or '=', but got {got} instead");
+    }
     format!("toml: line {line}: {text}")
 }
 

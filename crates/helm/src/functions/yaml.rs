@@ -1,6 +1,6 @@
 //! `toYaml`, `fromYaml` and their kin.
 
-use lockstep_gotmpl::{Context, FuncError, Functions, Signature, Type, Value, json};
+use lockstep_gotmpl::{Context, FuncError, Functions, Map, Signature, Type, Value, json};
 use lockstep_object as object;
 
 use super::{
@@ -22,16 +22,23 @@ pub(crate) fn register(functions: &mut Functions) {
     functions.add("mustToYaml", Signature::new(&[Type::Any]), |context, args| {
         to_yaml(context, args.first().unwrap_or(&Value::Nil))
     });
-    functions.add("fromYaml", Signature::new(&[Type::Str]), |context, args| decode(context, args).map(as_map));
-    functions.add("fromYamlArray", Signature::new(&[Type::Str]), |context, args| decode(context, args).map(as_list));
+    functions.add("fromYaml", Signature::new(&[Type::Str]), |context, args| {
+        decode(context, args, &Value::Map(Map::new())).map(|decoded| as_map(decoded, CONTEXT))
+    });
+    functions.add("fromYamlArray", Signature::new(&[Type::Str]), |context, args| {
+        decode(context, args, &Value::list(Vec::new())).map(|decoded| as_list(decoded, CONTEXT))
+    });
 }
 
-fn decode(context: &mut Context, args: &[Value]) -> Result<Result<Value, String>, FuncError> {
+const CONTEXT: &str = "error unmarshaling JSON: while decoding JSON: ";
+
+/// Decodes; null leaves Go's target as it is, which is empty.
+fn decode(context: &mut Context, args: &[Value], empty: &Value) -> Result<Result<Value, String>, FuncError> {
     let source = text(args, 0);
     context.charge_bytes(source.len())?;
     context.charge(source.len() as u64 / 16)?;
     let decoded = parse_yaml(&source.to_text()).map(|value| Plain::from_object(&value).to_value());
-    Ok(decoded.map_err(|error| error.to_string()))
+    Ok(decoded.map(|value| if value.is_nil() { empty.clone() } else { value }))
 }
 
 /// Prints as `sigs.k8s.io/yaml`, without the last line end.
@@ -60,10 +67,11 @@ pub(crate) fn to_object(context: &mut Context, value: &Value, depth: usize) -> R
         Value::Uint64(number) => (*number).into(),
         Value::Duration(duration) => object::Value::Int(duration.0),
         Value::Float(number) => float(*number)?,
-        Value::Str(text) => match text.as_str() {
-            Some(text) => object::Value::from(text),
-            None => object::Value::from(text.to_text().into_owned()),
-        },
+        Value::Str(text) => {
+            let text = text.to_text();
+            check_characters(&text)?;
+            object::Value::from(&*text)
+        }
         Value::List(list) if list.is_nil() => object::Value::Null,
         Value::Map(map) if map.is_nil() => object::Value::Null,
         Value::List(list) => {
@@ -73,7 +81,9 @@ pub(crate) fn to_object(context: &mut Context, value: &Value, depth: usize) -> R
         Value::Map(map) => {
             let mut entries = Vec::with_capacity(map.len());
             map.each(|key, value| {
-                entries.push((object::Key::new(&key.to_text()), to_object(context, value, depth + 1)?));
+                let key = key.to_text();
+                check_characters(&key)?;
+                entries.push((object::Key::new(&key), to_object(context, value, depth + 1)?));
                 Ok::<_, FuncError>(())
             })?;
             object::Value::Map(entries.into_iter().collect())
@@ -85,8 +95,18 @@ pub(crate) fn to_object(context: &mut Context, value: &Value, depth: usize) -> R
     })
 }
 
+/// Refuses what Go's YAML reader refuses in the JSON that it is given.
+fn check_characters(text: &str) -> Result<(), FuncError> {
+    let is_refused = |c: char| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
+    if text.bytes().all(|b| b < 0x7f) || !text.contains(is_refused) {
+        return Ok(());
+    }
+    Err("yaml: control characters are not allowed".into())
+}
+
 fn float(number: f64) -> Result<object::Value, FuncError> {
-    const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+    /// Up to here every integer is a float, and printing and reading it again changes nothing.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
     if !number.is_finite() {
         let shown = if number.is_nan() {
             "NaN"
@@ -100,11 +120,14 @@ fn float(number: f64) -> Result<object::Value, FuncError> {
     if number.fract() != 0.0 {
         return Ok(object::Value::Float(number));
     }
-    Ok(if (-TWO_TO_63..TWO_TO_63).contains(&number) {
-        object::Value::Int(number as i64)
-    } else if (0.0..TWO_TO_63 * 2.0).contains(&number) {
-        object::Value::UInt(number as u64)
-    } else {
-        object::Value::Float(number)
+    if number.abs() <= EXACT {
+        return Ok(object::Value::Int(number as i64));
+    }
+    // JSON has the shortest digits that give the float again, and YAML reads those as an integer.
+    let digits = format!("{number}");
+    Ok(match (digits.parse::<i64>(), digits.parse::<u64>()) {
+        (Ok(number), _) => object::Value::Int(number),
+        (_, Ok(number)) => object::Value::UInt(number),
+        _ => object::Value::Float(number),
     })
 }

@@ -1,0 +1,56 @@
+//! The methods of Go's type `common.Values`, which templates can call on `.` and `.Values`.
+
+use lockstep_gotmpl::{Context, FuncError, Functions, Map, Signature, Type, Value};
+
+use super::{calls::text, yaml::to_yaml};
+use crate::values::{path_value, table};
+
+const VALUES: &str = "common.Values";
+
+pub(crate) fn register(functions: &mut Functions) {
+    let none = Signature::default;
+    let one = || Signature::new(&[Type::Str]);
+    functions.add_method(VALUES, "AsMap", none(), |_, args| Ok(Value::Map(plain(&receiver(args)))));
+    functions.add_method(VALUES, "YAML", none(), |context, args| {
+        let text = to_yaml(context, &Value::Map(receiver(args)))?;
+        Ok(Value::from(format!("{}\n", text.as_str().map(ToString::to_string).unwrap_or_default())))
+    });
+    functions.add_method(VALUES, "Encode", Signature::new(&[Type::Named("io.Writer")]), |_, _| Ok(Value::Nil));
+    functions.add_method(VALUES, "Table", one(), get_table);
+    functions.add_method(VALUES, "PathValue", one(), get_path);
+}
+
+fn receiver(args: &[Value]) -> Map {
+    args.first().and_then(Value::as_map).cloned().unwrap_or_default()
+}
+
+/// Gives the same entries without the type's name.
+fn plain(map: &Map) -> Map {
+    map.entries().into_iter().collect()
+}
+
+fn get_table(_: &mut Context, args: &[Value]) -> Result<Value, FuncError> {
+    let path = text(args, 1);
+    let path = path.to_text();
+    let receiver = receiver(args);
+    match table(&receiver, path.split('.')) {
+        Some(map) => Ok(Value::Map(map)),
+        None => {
+            let is_there = |part: &&str| table(&receiver, path.split('.').take_while(|p| p != part)).is_some();
+            let missing = path.split('.').filter(is_there).next_back().unwrap_or(&path);
+            Err(format!("{} is not a table", crate::metadata::quote(missing)).into())
+        }
+    }
+}
+
+fn get_path(_: &mut Context, args: &[Value]) -> Result<Value, FuncError> {
+    let path = text(args, 1);
+    let path = path.to_text();
+    if path.is_empty() {
+        return Err("YAML path cannot be empty".into());
+    }
+    path_value(&receiver(args), &path).ok_or_else(|| {
+        let key = path.rsplit('.').next().unwrap_or_default();
+        format!("{} is not a value", crate::metadata::quote(key)).into()
+    })
+}
