@@ -61,6 +61,11 @@ pub trait Object {
         None
     }
 
+    /// Gives what JSON writes in its place, for a type that marshals itself.
+    fn marshal(&self) -> Option<Value> {
+        None
+    }
+
     /// Tells Go's truth of the object.
     fn is_true(&self) -> bool {
         match self.kind() {

@@ -81,6 +81,9 @@ impl Encoder {
             Value::Map(map) if map.is_nil() => self.raw("null"),
             Value::List(list) => self.items(list.items().iter(), depth)?,
             Value::Map(map) => self.members(&map.entries(), depth)?,
+            Value::Native(object) if object.marshal().is_some() => {
+                self.value(&object.marshal().unwrap_or(Value::Nil), depth + 1)?;
+            }
             Value::Native(object) => match object.entries() {
                 Some(entries) if object.kind() == Kind::Slice => {
                     self.items(entries.iter().map(|(_, item)| item), depth)?

@@ -12,6 +12,8 @@ pub(crate) mod json;
 mod lists;
 mod math;
 mod merge;
+mod paths;
+mod patterns;
 mod strings;
 
 use crate::{
@@ -38,6 +40,8 @@ pub(crate) fn register(functions: &mut Functions) {
     math::register(functions);
     encoding::register(functions);
     dates::register(functions);
+    patterns::register(functions);
+    paths::register(functions);
 }
 
 /// Adds a function of fixed parameters under several names.
