@@ -65,6 +65,20 @@ pub fn last_foreign_author(live: &Object, manager: &str) -> Option<Author> {
     managed_fields(live).iter().filter(foreign).map(author_of).max_by(|a, b| a.time.cmp(&b.time))
 }
 
+/// Returns the sets of fields that `manager` owns, without those of subresources.
+pub fn sets_of(live: &Object, manager: &str) -> Vec<Map> {
+    let owned =
+        managed_fields(live).iter().filter(|entry| text_at(entry, "manager") == manager && !of_subresource(entry));
+    owned.filter_map(|entry| entry.get("fieldsV1")?.as_map().cloned()).collect()
+}
+
+/// Returns the sets of every manager of these names, subresources included.
+pub fn all_sets_of(live: &Object, managers: &[String]) -> Vec<Map> {
+    let owned =
+        managed_fields(live).iter().filter(|entry| managers.iter().any(|name| name == text_at(entry, "manager")));
+    owned.filter_map(|entry| entry.get("fieldsV1")?.as_map().cloned()).collect()
+}
+
 fn managed_fields(live: &Object) -> &[Value] {
     live.at(&["metadata", "managedFields"]).and_then(Value::as_list).map_or(&[], |list| list)
 }

@@ -22,4 +22,4 @@ mod user;
 pub use health::{Health, Status, UnknownStatus};
 pub use jiff::Timestamp;
 pub use rules::Rules;
-pub use user::UserRule;
+pub use user::{Expressions, UserRule, UserRuleError};

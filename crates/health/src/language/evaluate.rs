@@ -139,7 +139,10 @@ impl<'a, 'r> Run<'a, 'r> {
             StatusOf::Computed(word) => match self.expr(word).as_text().map(str::parse) {
                 Some(Ok(status)) => status,
                 _ => {
-                    return Some(Health::new(Status::Unknown, "the object's own status is none of the health statuses"));
+                    return Some(Health::new(
+                        Status::Unknown,
+                        "the object's own status is none of the health statuses",
+                    ));
                 }
             },
         };
