@@ -100,3 +100,74 @@ impl SchemaSet {
         self.0.table.as_deref()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lockstep_object::from_json;
+
+    #[test]
+    fn built_in_kinds_are_known_with_scope_and_names() {
+        let known = SchemaSet::built_in();
+        let deployment = known.resource(&Gvk::new("apps", "v1", "Deployment")).unwrap();
+        assert_eq!(deployment.plural.as_str(), "deployments");
+        assert!(deployment.namespaced() && deployment.has_verb("patch"));
+        assert_eq!(deployment.subresource("scale").unwrap().gvk, Gvk::new("autoscaling", "v1", "Scale"));
+        assert_eq!(known.scope(&Gvk::new("", "v1", "Namespace")), Some(Scope::Cluster));
+        assert!(known.resources().count() > 50);
+    }
+
+    #[test]
+    fn a_service_has_ports_by_port_and_protocol() {
+        let known = SchemaSet::built_in();
+        let types = known.types();
+        let service = types.resolve(&known.root_type(&Gvk::new("", "v1", "Service"))).unwrap();
+        let spec = types.resolve(&service.field("spec").unwrap().of).unwrap();
+        let ports = types.resolve(&spec.field("ports").unwrap().of).unwrap();
+        let list = ports.list.as_ref().unwrap();
+        assert_eq!(list.keys.iter().map(|key| key.as_str()).collect::<Vec<_>>(), ["port", "protocol"]);
+        let port = types.resolve(&list.item).unwrap();
+        assert_eq!(port.field("protocol").unwrap().default, Some(Value::from("TCP")));
+    }
+
+    #[test]
+    fn every_definition_of_the_table_has_a_type() {
+        let known = SchemaSet::built_in();
+        for resource in known.resources() {
+            let root = known.root_type(&resource.gvk);
+            assert!(known.types().resolve(&root).is_some(), "{:?}", resource.gvk);
+        }
+    }
+
+    #[test]
+    fn documents_come_out_of_the_table_as_json() {
+        let known = SchemaSet::built_in();
+        let table = known.table().unwrap();
+        let paths: Vec<&str> = table.openapi_paths().collect();
+        assert!(paths.contains(&"apis/apps/v1"));
+        let document = from_json(table.openapi("apis/apps/v1").unwrap().as_bytes()).unwrap();
+        assert!(document.at(&["components", "schemas", "io.k8s.api.apps.v1.Deployment"]).is_some());
+        assert!(document.at(&["components", "securitySchemes"]).is_some());
+        assert!(table.discovery("apps/v1").unwrap().starts_with(r#"{"kind":"APIResourceList""#));
+    }
+
+    #[test]
+    fn a_definition_adds_its_kinds_and_goes_away_again() {
+        let definition = from_json(
+            br#"{"spec":{"group":"example.com","scope":"Cluster","names":{"plural":"gadgets","kind":"Gadget"},
+                "versions":[{"name":"v1","served":true,"storage":true,"subresources":{"status":{}},
+                "schema":{"openAPIV3Schema":{"type":"object","properties":{"spec":{"type":"object",
+                    "properties":{"list":{"type":"array","x-kubernetes-list-type":"set","items":{"type":"string"}}}}}}}},
+                {"name":"v0","served":false,"storage":false}]}}"#,
+        );
+        let known = SchemaSet::built_in().with_definition(&definition.unwrap()).unwrap();
+        let gvk = Gvk::new("example.com", "v1", "Gadget");
+        let gadget = known.resource(&gvk).unwrap();
+        assert_eq!((gadget.list_kind.as_str(), gadget.singular.as_str()), ("GadgetList", "gadget"));
+        assert!(gadget.subresource("status").is_some() && !gadget.namespaced());
+        assert!(known.resource(&Gvk::new("example.com", "v0", "Gadget")).is_none());
+        let root = known.types().resolve(&known.root_type(&gvk)).unwrap();
+        assert!(root.field("metadata").is_some() && root.field("spec").is_some());
+        assert!(known.without_definition("example.com", "gadgets").resource(&gvk).is_none());
+    }
+}
