@@ -8,13 +8,13 @@ use lockstep_object::Object;
 use crate::{
     context::Context,
     error::Error,
+    gosyntax::check_printable,
     kustomization::{Image, Kustomization, Label, Patch, Replica, Selector},
     loader::Loader,
     node::{Node, Scalar},
     print,
     resource::Resource,
     scalar::{Number, Tag, Timestamp, number},
-    show,
     target::{Shared, Target},
     transform,
 };
@@ -239,7 +239,7 @@ pub fn build_with_overlay(reader: &Reader, root: &str, options: &Options, overla
     }
     for resource in &mut resources {
         resource.settle_annotations(asked("originAnnotations"), asked("transformerAnnotations"));
-        show::check_printable(&resource.node)?;
+        check_printable(&resource.node)?;
     }
     Ok(Build { resources, objects: OnceLock::new(), warnings: shared.warnings })
 }

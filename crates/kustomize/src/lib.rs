@@ -22,6 +22,7 @@ mod error;
 mod fast;
 mod fields;
 mod generate;
+mod gosyntax;
 mod helm;
 mod id;
 mod json;

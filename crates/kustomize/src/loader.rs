@@ -36,7 +36,11 @@ impl<'a> Loader<'a> {
         if remote_base(root) {
             return loader.open_remote(root);
         }
-        let root = loader.folder(&clean(root)).map_err(|error| error.wrap("must build at directory"))?;
+        // A missing root is an empty one: the file is missed then.
+        let root = clean(root);
+        if let Some(Kind::File | Kind::Executable) = loader.kind(&root)? {
+            return Err(Error::new(format!("must build at directory: '{}': file is not directory", shown(&root))));
+        }
         Ok(Self { root, ..loader })
     }
 
@@ -68,10 +72,7 @@ impl<'a> Loader<'a> {
         }
         let full = self.join(path);
         if self.restrictor == LoadRestrictor::RootOnly {
-            if full.starts_with("..") {
-                return Err(Error::new(format!("security; file '/{full}' is not in or below '{}'", self.shown_root())));
-            }
-            match self.kind(&full)? {
+            match self.kind(&full)?.filter(|_| !path.starts_with('/')) {
                 None => return Err(self.missing(&full)),
                 Some(Kind::Folder | Kind::Submodule) => {
                     return Err(Error::new(format!("'{}' must resolve to a file", shown(&full))));
@@ -83,7 +84,7 @@ impl<'a> Loader<'a> {
                 Some(_) => {}
             }
         } else {
-            match self.kind(&full)? {
+            match self.kind(&full)?.filter(|_| !path.starts_with('/')) {
                 None => return Err(Error::new(format!("open {}: no such file or directory", shown(&full)))),
                 Some(Kind::Folder | Kind::Submodule) => {
                     return Err(Error::new(format!("read {}: is a directory", shown(&full))));
@@ -202,13 +203,13 @@ fn has_prefix(path: &str, folder: &str) -> bool {
     folder.is_empty() || path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Removes `.`, `..` and empty parts; what leads out of the tree keeps its `..`.
+/// Removes `.`, `..` and empty parts; nothing lies above the top of the tree.
 pub(crate) fn clean(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {
             "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != "..") => {
+            ".." => {
                 parts.pop();
             }
             part => parts.push(part),

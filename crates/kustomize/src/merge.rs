@@ -10,6 +10,10 @@ use crate::{
 
 /// Merges a patch into a tree; nothing is left if the patch deletes it.
 pub(crate) fn merge(tree: Node, patch: Node, schema: &MergeSchema) -> Result<Option<Node>, Error> {
+    if patch.get(DIRECTIVE).is_some_and(|directive| directive.raw_text() == "replace") {
+        // kyaml returns the patch then, but nobody takes it over.
+        return Ok(Some(tree));
+    }
     Walker { schema }.walk(Some(tree), Some(patch), None)
 }
 

@@ -16,13 +16,14 @@ use crate::{
 
 /// Updates the references of all resources.
 pub(crate) fn update(resources: &mut [Resource], references: &[NameReference]) -> Result<(), Error> {
+    let ids: Vec<ResId> = resources.iter().map(Resource::id).collect();
+    resources.iter().zip(&ids).try_for_each(|(resource, id)| role_namespaces(&resource.node, id).map(drop))?;
     let by_name = by_previous_name(resources);
     if by_name.is_empty() {
         return Ok(());
     }
     let by_kind = by_referrer_kind(references);
     let first_ids: Vec<ResId> = resources.iter().map(Resource::original_id).collect();
-    let ids: Vec<ResId> = resources.iter().map(Resource::id).collect();
     let mut referrals: Vec<(usize, usize)> = Vec::new();
     for place in 0..resources.len() {
         let id = &first_ids[place].gvk;

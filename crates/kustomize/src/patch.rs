@@ -134,9 +134,11 @@ impl Ready {
                     return Err(Error::new(format!("must specify a target for {shown}")));
                 };
                 for place in select(resources, target)? {
+                    let resource = &mut resources[place];
                     if *remember {
-                        resources[place].store_previous_id();
+                        resource.store_previous_id();
                     }
+                    resource.show_memory();
                     patch.apply(&mut resources[place].node)?;
                 }
                 Ok(())

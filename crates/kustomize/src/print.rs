@@ -164,7 +164,7 @@ fn print_whole(value: f64, out: &mut String) {
 
 /// Appends a string as go-yaml v2 writes it at this depth.
 fn string(text: &str, depth: usize, key: bool, out: &mut String) {
-    if is_simple(text) {
+    if is_simple(text) && (key || !may_fold(text, out)) {
         out.push_str(text);
         return;
     }
@@ -173,19 +173,103 @@ fn string(text: &str, depth: usize, key: bool, out: &mut String) {
         if !key && traits.block_allowed {
             literal(text, depth, out);
         } else {
-            double_quoted(text, out);
+            folded_double(text, if key { None } else { Some(depth + 1) }, out);
         }
         return;
     }
+    let fold = if key { None } else { Some(depth + 1) };
     if resolve(text, Rules::V2) != Tag::Str || is_base_60(text) {
-        double_quoted(text, out);
+        folded_double(text, fold, out);
     } else if traits.plain_allowed && !text.is_empty() {
-        out.push_str(text);
+        folded_plain(text, fold, out);
     } else if traits.single_allowed {
-        single_quoted(text, out);
+        folded_single(text, fold, out);
     } else {
-        double_quoted(text, out);
+        folded_double(text, fold, out);
     }
+}
+
+/// Lines are folded at the first space beyond this column.
+const WIDTH: usize = 80;
+
+/// Returns the column of the end of the text.
+fn column(out: &str) -> usize {
+    let line = &out[out.rfind('\n').map_or(0, |at| at + 1)..];
+    if line.is_ascii() { line.len() } else { line.chars().count() }
+}
+
+/// Tells whether a text that begins here may have to be folded.
+fn may_fold(text: &str, out: &str) -> bool {
+    text.contains(' ') && column(out) + text.len() > WIDTH
+}
+
+fn break_line(depth: usize, out: &mut String) -> usize {
+    out.push('\n');
+    indent(depth, out);
+    depth * 2
+}
+
+fn folded_plain(text: &str, fold: Option<usize>, out: &mut String) {
+    let Some(depth) = fold.filter(|_| may_fold(text, out)) else { return out.push_str(text) };
+    let mut at = column(out);
+    let mut spaces = false;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c == ' ' && !spaces && at > WIDTH && chars.peek() != Some(&' ') {
+            at = break_line(depth, out);
+        } else {
+            out.push(c);
+            at += 1;
+        }
+        spaces = c == ' ';
+    }
+}
+
+fn folded_single(text: &str, fold: Option<usize>, out: &mut String) {
+    let Some(depth) = fold.filter(|_| may_fold(text, out)) else { return single_quoted(text, out) };
+    out.push('\'');
+    let mut at = column(out);
+    let (mut spaces, mut first) = (false, true);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let inside = !first && chars.peek().is_some();
+        if c == ' ' && !spaces && at > WIDTH && inside && chars.peek() != Some(&' ') {
+            at = break_line(depth, out);
+        } else {
+            if c == '\'' {
+                out.push('\'');
+                at += 1;
+            }
+            out.push(c);
+            at += 1;
+        }
+        (spaces, first) = (c == ' ', false);
+    }
+    out.push('\'');
+}
+
+fn folded_double(text: &str, fold: Option<usize>, out: &mut String) {
+    let Some(depth) = fold.filter(|_| may_fold(text, out)) else { return double_quoted(text, out) };
+    out.push('"');
+    let mut at = column(out);
+    let (mut spaces, mut first) = (false, true);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let inside = !first && chars.peek().is_some();
+        if c == ' ' && !spaces && at > WIDTH && inside {
+            at = break_line(depth, out);
+            if chars.peek() == Some(&' ') {
+                out.push('\\');
+                at += 1;
+            }
+        } else {
+            let before = out.len();
+            escaped(c, out);
+            at += if c.is_ascii() || !is_printable(c) { out.len() - before } else { 1 };
+        }
+        (spaces, first) = (c == ' ', false);
+    }
+    out.push('"');
 }
 
 /// Appends a text as a literal block, or in quotes if a block cannot hold it.
@@ -331,40 +415,40 @@ pub(crate) fn single_quoted(text: &str, out: &mut String) {
 
 pub(crate) fn double_quoted(text: &str, out: &mut String) {
     out.push('"');
-    for c in text.chars() {
-        let short = match c {
-            '\0' => '0',
-            '\u{7}' => 'a',
-            '\u{8}' => 'b',
-            '\t' => 't',
-            '\n' => 'n',
-            '\u{b}' => 'v',
-            '\u{c}' => 'f',
-            '\r' => 'r',
-            '\u{1b}' => 'e',
-            '"' => '"',
-            '\\' => '\\',
-            '\u{85}' => 'N',
-            '\u{2028}' => 'L',
-            '\u{2029}' => 'P',
-            c if is_printable(c) => {
-                out.push(c);
-                continue;
-            }
-            c => {
-                let code = c as u32;
-                let _infallible = match code {
-                    0..=0xff => write!(out, "\\x{code:02X}"),
-                    0x100..=0xffff => write!(out, "\\u{code:04X}"),
-                    _ => write!(out, "\\U{code:08X}"),
-                };
-                continue;
-            }
-        };
-        out.push('\\');
-        out.push(short);
-    }
+    text.chars().for_each(|c| escaped(c, out));
     out.push('"');
+}
+
+/// Appends a character as it stands between double quotes.
+fn escaped(c: char, out: &mut String) {
+    let short = match c {
+        '\0' => '0',
+        '\u{7}' => 'a',
+        '\u{8}' => 'b',
+        '\t' => 't',
+        '\n' => 'n',
+        '\u{b}' => 'v',
+        '\u{c}' => 'f',
+        '\r' => 'r',
+        '\u{1b}' => 'e',
+        '"' => '"',
+        '\\' => '\\',
+        '\u{85}' => 'N',
+        '\u{2028}' => 'L',
+        '\u{2029}' => 'P',
+        c if is_printable(c) => return out.push(c),
+        c => {
+            let code = c as u32;
+            let _infallible = match code {
+                0..=0xff => write!(out, "\\x{code:02X}"),
+                0x100..=0xffff => write!(out, "\\u{code:04X}"),
+                _ => write!(out, "\\U{code:08X}"),
+            };
+            return;
+        }
+    };
+    out.push('\\');
+    out.push(short);
 }
 
 /// Compares keys as go-yaml v2 sorts them: letters after everything else, runs of digits by their number.

@@ -87,8 +87,14 @@ pub(crate) fn document(text: &str, rules: Rules, limits: &Limits) -> Result<Opti
     let mut input = bytes.as_slice();
     let mut parser = Parser::new();
     parser.set_input_string(&mut input);
-    let mut reader =
-        Reader { parser, rules, anchors: HashMap::new(), budget: limits.nodes.max(1), depth: 0 };
+    let mut reader = Reader {
+        parser,
+        rules,
+        anchors: HashMap::new(),
+        budget: limits.nodes.max(1),
+        depth: 0,
+        open_line: (!text.ends_with('\n')).then(|| text.matches('\n').count() as u64),
+    };
     loop {
         match reader.next()?.data {
             EventData::StreamStart { .. } => {}
@@ -110,6 +116,8 @@ struct Reader<'r> {
     anchors: HashMap<String, Option<(Node, usize)>>,
     budget: usize,
     depth: usize,
+    /// The last line, if no newline ends it.
+    open_line: Option<u64>,
 }
 
 impl Reader<'_> {
@@ -130,7 +138,11 @@ impl Reader<'_> {
         let line = event.start_mark.line + 1;
         let (anchor, node) = match event.data {
             EventData::Alias { anchor } => return self.alias(&anchor),
-            EventData::Scalar { anchor, tag, value, style, .. } => {
+            EventData::Scalar { anchor, tag, mut value, style, .. } => {
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                if block && self.open_line.is_some_and(|line| event.end_mark.line > line) && value.ends_with('\n') {
+                    value.pop();
+                }
                 (anchor, Node::Scalar(self.scalar(tag.as_deref(), &value, style)))
             }
             EventData::SequenceStart { anchor, .. } => {

@@ -153,6 +153,15 @@ impl Resource {
         self.memory.previous.push(Previous { name: id.name, namespace, kind: id.gvk.kind });
     }
 
+    /// Makes `metadata.annotations` if kustomize would keep something there, for patches that expect the map.
+    pub(crate) fn show_memory(&mut self) {
+        let memory = &self.memory;
+        let any = !memory.previous.is_empty() || memory.generated || memory.needs_hash || memory.origin.is_some();
+        if any && let Some(metadata) = self.node.map_at("metadata") {
+            metadata.map_at("annotations");
+        }
+    }
+
     pub(crate) fn set_name(&mut self, name: &str) {
         if let Some(metadata) = self.node.map_at("metadata") {
             metadata.set_field("name", Scalar::open(name));

@@ -97,16 +97,3 @@ fn scalar(scalar: &Scalar, depth: usize, key: bool, out: &mut String) {
         _ => print::plain_or_quoted(text, out),
     }
 }
-
-/// Checks that a tree can be printed: no key twice, no tag that its text contradicts.
-pub(crate) fn check_printable(node: &Node) -> Result<(), Error> {
-    check(node)
-}
-
-fn check(node: &Node) -> Result<(), Error> {
-    match node {
-        Node::Scalar(_) => Ok(()),
-        Node::List(items) => items.iter().try_for_each(check),
-        Node::Map(entries) => entries.iter().try_for_each(|(_, value)| check(value)),
-    }
-}

@@ -28,15 +28,17 @@ impl Var {
         }
     }
 
-    fn shown(&self, defaulted: bool) -> String {
+    fn shown(&self, defaulted: bool, raw: bool) -> String {
         let path = if defaulted && self.field.field_path.is_empty() { "metadata.name" } else { &self.field.field_path };
-        format!("{{{} {} {{{path}}}}}", self.name, self.gvk())
+        let object = &self.object;
+        let gvk = if raw { Gvk::new(&object.group, &object.version, &object.kind) } else { self.gvk() };
+        format!("{{{} {gvk} {{{path}}}}}", self.name)
     }
 }
 
 /// Shows the entries of `vars` as kustomize does in errors.
 pub(crate) fn shown(vars: &[Var]) -> String {
-    let parts: Vec<String> = vars.iter().map(|var| var.shown(false)).collect();
+    let parts: Vec<String> = vars.iter().map(|var| var.shown(false, true)).collect();
     format!("[{}]", parts.join(" "))
 }
 
@@ -66,7 +68,7 @@ pub(crate) fn declare(vars: &mut Vars, resources: &mut [Resource], declared: &[V
                 return Err(Error::new(format!(
                     "found {} resId matches for var {} (unable to disambiguate)",
                     found.len(),
-                    var.shown(false)
+                    var.shown(false, false)
                 )));
             }
         }
@@ -107,12 +109,12 @@ fn value(resources: &[Resource], var: &Var) -> Result<Option<Scalar>, Error> {
     let Some(resource) = resources.iter().find(|resource| resource.memory.vars.contains(&var.name)) else {
         return Err(Error::new(format!(
             "var '{}' cannot be mapped to a field in the set of known resources",
-            var.shown(true)
+            var.shown(true, false)
         )));
     };
     let path = if var.field.field_path.is_empty() { "metadata.name" } else { &var.field.field_path };
     let missing = || {
-        Error::new(format!("field specified in var '{}' not found in corresponding resource", var.shown(true)))
+        Error::new(format!("field specified in var '{}' not found in corresponding resource", var.shown(true, false)))
     };
     let mut parts: Vec<Box<str>> = Vec::new();
     for part in split_smart(path) {
