@@ -67,7 +67,6 @@ impl Server {
         let mut object = decoded.object;
         check_identity(call, &object)?;
         crate::defaults::apply(&call.resource, &mut object);
-        let object = versions::store_form(&call.resource, object);
         let mut write = Write::of(call, options);
         let result = self.replace(&mut write, &existing.object, object);
         let warnings = std::mem::take(&mut write.warnings);
@@ -173,9 +172,13 @@ impl Server {
 
     fn apply_object(&mut self, write: &mut Write<'_>, existing: Option<&Object>, applied: Object) -> Outcome<(u16, Object)> {
         let resource = write.resource.clone();
-        let outcome = managed::apply(self, write, existing, applied)?;
-        let merged = self.settle(&resource, outcome.object)?;
-        write.options.manager = outcome.manager.clone();
+        let outcome = managed::apply(self, write, existing, &applied)?;
+        let mut merged = self.settle(&resource, outcome.object)?;
+        merged.metadata_mut().insert("name", write.name.as_str());
+        if resource.namespaced {
+            merged.set_namespace(&write.namespace);
+        }
+        write.applied = true;
         match existing {
             None => {
                 let mut object = merged;
@@ -184,8 +187,7 @@ impl Server {
                 Ok((201, created))
             }
             Some(old) => {
-                let object = versions::store_form(&resource, merged);
-                let stored = self.replace(write, old, object)?;
+                let stored = self.replace(write, old, merged)?;
                 Ok((200, stored))
             }
         }
@@ -298,7 +300,7 @@ fn check_applied(call: &Call<'_>, value: Value) -> Outcome<Object> {
             "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {what} into Go value of type map[string]interface {{}}"
         )));
     }
-    let mut object = Object::try_from(value).unwrap_or_default();
+    let object = Object::try_from(value).unwrap_or_default();
     let expected = call.resource.api_version();
     let (api_version, kind) = (object.api_version().to_owned(), object.kind().to_owned());
     if api_version != expected || kind != call.resource.kind {
@@ -311,9 +313,7 @@ fn check_applied(call: &Call<'_>, value: Value) -> Outcome<Object> {
     if object.at(&["metadata", "managedFields"]).is_some_and(|fields| !fields.is_null()) {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
-    if object.name().is_empty() {
-        object.metadata_mut().insert("name", call.name());
-    } else if object.name() != call.name() {
+    if !object.name().is_empty() && object.name() != call.name() {
         let text = format!("the name of the object ({}) does not match the name on the URL ({})", object.name(), call.name());
         return Err(Failure::bad_request(text));
     }
@@ -321,7 +321,6 @@ fn check_applied(call: &Call<'_>, value: Value) -> Outcome<Object> {
         if !object.namespace().is_empty() && object.namespace() != call.namespace() {
             return Err(Failure::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
         }
-        object.set_namespace(call.namespace());
     }
     Ok(object)
 }

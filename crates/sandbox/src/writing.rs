@@ -28,6 +28,8 @@ pub(crate) struct Write<'a> {
     pub(crate) user: crate::access::User,
     pub(crate) moment: &'a mut Moment,
     pub(crate) warnings: Vec<String>,
+    /// The managed fields are those of an apply already.
+    pub(crate) applied: bool,
 }
 
 impl<'a> Write<'a> {
@@ -43,6 +45,7 @@ impl<'a> Write<'a> {
             options,
             user: call.user.clone(),
             warnings: Vec::new(),
+            applied: false,
             moment: &mut *call.moment,
         }
     }
@@ -169,6 +172,9 @@ impl Server {
     pub(crate) fn create_object(&mut self, write: &mut Write<'_>, mut object: Object) -> Outcome<Object> {
         let resource = write.resource.clone();
         crate::defaults::apply(&resource, &mut object);
+        if !write.applied {
+            managed::on_write(self, write, None, &mut object);
+        }
         self.fill_metadata(write, &mut object)?;
         self.admit_create(write, &mut object)?;
         generate_name(write, &mut object);
@@ -184,7 +190,6 @@ impl Server {
         }
         self.admit_validated(write, None, &object)?;
         crate::advice::on_create(&resource, &object, &mut write.warnings);
-        managed::on_write(self, write, None, &mut object);
         let object = versions::store_form(&resource, object);
         if write.options.dry_run {
             return Ok(object);
@@ -242,7 +247,6 @@ impl Server {
             return Err(write.not_found());
         };
         crate::defaults::apply(&resource, &mut object);
-        let object = versions::store_form(&resource, object);
         let stored = self.replace(write, &existing.object, object)?;
         Ok((200, stored))
     }
@@ -250,6 +254,10 @@ impl Server {
     /// Puts a changed object in the place of `old`: the common end of update, patch and apply.
     pub(crate) fn replace(&mut self, write: &mut Write<'_>, old: &Object, mut new: Object) -> Outcome<Object> {
         let resource = write.resource.clone();
+        if !write.applied {
+            managed::on_write(self, write, Some(old), &mut new);
+        }
+        let mut new = versions::store_form(&resource, new);
         check_preconditions(&resource, old, &new)?;
         self.admit_update(write, old, &mut new)?;
         keep_system_metadata(old, &mut new);
@@ -268,7 +276,6 @@ impl Server {
         }
         self.admit_validated(write, Some(old), &new)?;
         crate::advice::on_update(&resource, &new, &mut write.warnings);
-        managed::on_write(self, write, Some(old), &mut new);
         self.store_changed(write, old, new)
     }
 
