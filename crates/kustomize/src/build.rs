@@ -221,6 +221,7 @@ pub fn build_with_overlay(reader: &Reader, root: &str, options: &Options, overla
     let mut shared = Shared {
         context: Context { options },
         schema: None,
+        saw_unknown: false,
         warnings: Vec::new(),
         folders_left: options.limits.folders,
     };
@@ -301,7 +302,7 @@ fn scalar_value(scalar: &Scalar) -> lockstep_object::Value {
             None => Value::from(&*scalar.text),
         },
         Tag::Binary => Value::from(print::binary(&scalar.text)),
-        _ => Value::from(&*scalar.text),
+        _ => Value::from(&*scalar.printed()),
     }
 }
 

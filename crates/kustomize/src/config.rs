@@ -121,7 +121,8 @@ impl Config {
             }
         }
         config.sort();
-        config
+        // Fields that stand twice are merged.
+        Self::default().merged(&config).unwrap_or(config)
     }
 
     fn section(&mut self, name: &str) -> Option<&mut Vec<FieldSpec>> {
@@ -210,7 +211,7 @@ pub(crate) fn merge_shared(a: &Arc<Config>, b: &Arc<Config>) -> Result<Arc<Confi
     if Arc::ptr_eq(a, b) || **b == Config::default() {
         return Ok(Arc::clone(a));
     }
-    if **a == Config::default() {
+    if **a == Config::default() && Arc::ptr_eq(b, &DEFAULT) {
         return Ok(Arc::clone(b));
     }
     a.merged(b).map(Arc::new)

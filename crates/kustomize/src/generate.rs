@@ -178,7 +178,21 @@ fn base64_lines(bytes: &[u8]) -> String {
 }
 
 /// Returns the suffix for the name of a config map or secret with this content.
-pub(crate) fn hash(node: &Node) -> String {
+///
+/// # Errors
+/// go-yaml's about a text that begins with a tab, which it cannot read back from its own block.
+pub(crate) fn hash(node: &Node) -> Result<String, Error> {
+    for field in ["data", "binaryData", "stringData"] {
+        let mut line = 1;
+        for (_, value) in node.get(field).map_or(&[][..], Node::entries) {
+            let text = value.raw_text();
+            if text.starts_with('\t') && text.contains('\n') {
+                let what = "found a tab character where an indentation space is expected";
+                return Err(Error::new(format!("yaml: line {}: {what}", line + 1)));
+            }
+            line += 1 + if text.contains('\n') { text.lines().count() } else { 0 };
+        }
+    }
     let kind = node.get("kind").map_or("", Node::raw_text);
     let text = match kind {
         "ConfigMap" => hashed(node, kind, &["data"], "binaryData"),
@@ -187,7 +201,8 @@ pub(crate) fn hash(node: &Node) -> String {
     };
     let digest = Sha256::digest(text.as_bytes());
     let hex: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
-    hex.chars()
+    let encoded = hex
+        .chars()
         .map(|c| match c {
             '0' => 'g',
             '1' => 'h',
@@ -196,7 +211,8 @@ pub(crate) fn hash(node: &Node) -> String {
             'e' => 't',
             c => c,
         })
-        .collect()
+        .collect();
+    Ok(encoded)
 }
 
 fn hashed(node: &Node, kind: &str, fields: &[&str], optional: &str) -> String {

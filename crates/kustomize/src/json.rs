@@ -63,7 +63,7 @@ fn write_scalar(scalar: &Scalar, out: &mut String) {
             None => string(&scalar.text, out),
         },
         Tag::Binary => string(&binary(&scalar.text), out),
-        _ => string(&scalar.text, out),
+        _ => string(&scalar.printed(), out),
     }
 }
 

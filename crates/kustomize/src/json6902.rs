@@ -92,7 +92,7 @@ fn json_scalar(scalar: &Scalar) -> Scalar {
             None => of(&scalar.text, Tag::Str),
         },
         Tag::Binary => of(&binary(&scalar.text), Tag::Str),
-        _ => of(&scalar.text, Tag::Str),
+        _ => of(&scalar.printed(), Tag::Str),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The tree a build works on: what kustomize keeps as go-yaml nodes, without places and comments.
 
+use std::borrow::Cow;
+
 use crate::scalar::{Rules, Tag, resolve};
 
 /// How a scalar was written; only the difference between plain and the rest has a meaning.
@@ -40,6 +42,14 @@ impl Scalar {
         Self { text: text.into(), tag: Tag::Str, style: Style::Plain }
     }
 
+    /// Returns the text of a string once it is printed and read again.
+    pub(crate) fn printed(&self) -> Cow<'_, str> {
+        if self.style == Style::Folded && (self.text.contains("\n ") || self.text.contains("\n\t") || self.text.ends_with("\n\n") || self.text.starts_with([' ', '\t'])) {
+            return Cow::Owned(refold(&self.text));
+        }
+        Cow::Borrowed(&self.text)
+    }
+
     /// Returns what the scalar is once it is printed and read again.
     pub(crate) fn settled(&self) -> Tag {
         match (self.tag, self.style) {
@@ -50,6 +60,37 @@ impl Scalar {
             (_, _) => Tag::Str,
         }
     }
+}
+
+/// Prints a folded block as go-yaml v3 does and reads it again: a break before a line that begins with a blank is
+/// doubled on the way, because its emitter looks at the wrong place.
+fn refold(text: &str) -> String {
+    let first = text.trim_start_matches('\n');
+    let doubles = !first.is_empty() && !first.starts_with([' ', '\t']);
+    let mut out = String::with_capacity(text.len() + 8);
+    let (mut after_blank, mut started) = (true, false);
+    let mut rest = text;
+    while !rest.is_empty() {
+        let breaks = rest.len() - rest.trim_start_matches('\n').len();
+        let (group, after) = rest.split_at(breaks);
+        let line_end = after.find('\n').unwrap_or(after.len());
+        let (line, left) = after.split_at(line_end);
+        let before_blank = line.starts_with([' ', '\t']);
+        match (started && !after_blank && breaks > 0, doubles) {
+            (true, true) if before_blank || line.is_empty() && breaks > 1 => {
+                out.push('\n');
+                out.push_str(group);
+            }
+            (true, false) if !before_blank && !line.is_empty() => {
+                out.push_str(if breaks == 1 { " " } else { &group[1..] });
+            }
+            _ => out.push_str(group),
+        }
+        out.push_str(line);
+        (after_blank, started) = (before_blank, true);
+        rest = left;
+    }
+    out
 }
 
 /// A node.

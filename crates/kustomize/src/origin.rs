@@ -16,9 +16,7 @@ pub(crate) struct Origin {
 impl Origin {
     /// Returns the origin of a path below this one.
     pub(crate) fn append(&self, path: &str) -> Self {
-        let joined = crate::loader::clean(&format!("{}/{path}", self.path));
-        let joined = if self.path.is_empty() { crate::loader::clean(path) } else { joined };
-        Self { path: joined, ..self.clone() }
+        Self { path: join(&self.path, path), ..self.clone() }
     }
 
     /// Returns the origin of what a built-in generator or transformer of a kustomization does.
@@ -73,6 +71,21 @@ impl Origin {
         }
         out
     }
+}
+
+/// Joins relative paths; what leads above the start keeps its `..`.
+fn join(base: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in base.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
 }
 
 fn scalar(value: &str) -> String {

@@ -125,7 +125,7 @@ fn value(scalar: &Scalar, depth: usize, out: &mut String) {
             None => string(&scalar.text, depth, false, out),
         },
         Tag::Binary => string(&binary(&scalar.text), depth, false, out),
-        _ => string(&scalar.text, depth, false, out),
+        _ => string(&scalar.printed(), depth, false, out),
     }
 }
 

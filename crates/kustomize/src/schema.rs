@@ -24,6 +24,8 @@ pub(crate) enum Shape {
     Plain,
     /// An object of this type.
     Object(Box<str>),
+    /// An object whose fields are given in place.
+    Fields(Type),
     /// A map whose values are all alike.
     MapOf(Box<Shape>),
     /// A list; with keys if it is merged by them (no key: by the scalars themselves).
@@ -68,19 +70,28 @@ impl MergeSchema {
     pub(crate) fn field<'s>(&'s self, shape: &'s Shape, field: &str) -> &'s Shape {
         match shape {
             Shape::Object(name) => {
-                let known = self.types.get(name).and_then(|fields| fields.get(field).or_else(|| fields.get("*")));
-                known.unwrap_or(&PLAIN)
+                // The table shortens `io.k8s.api.core.v1.Pod` to `v1.Pod`.
+                let short = || name.match_indices('.').rev().nth(1).and_then(|(at, _)| self.types.get(&name[at + 1..]));
+                let known = self.types.get(name).or_else(short);
+                known.and_then(|fields| fields.get(field).or_else(|| fields.get("*"))).unwrap_or(&PLAIN)
             }
             Shape::MapOf(shape) => shape,
+            Shape::Fields(fields) => fields.get(field).unwrap_or(&PLAIN),
             Shape::Plain | Shape::List(..) => &PLAIN,
         }
     }
 
-    /// Reads an OpenAPI document (the field `openapi.path`); it takes the place of the built-in schema.
-    pub(crate) fn from_open_api(document: &Node) -> Self {
-        let mut schema = Self::default();
+    /// Tells whether a kind is known.
+    pub(crate) fn knows(&self, api_version: &str, kind: &str) -> bool {
+        self.kinds.contains_key(&(api_version.into(), kind.into()))
+    }
+
+    /// Reads an OpenAPI document (the field `openapi.path`); it takes the place of the built-in schema, or is put on
+    /// top of it.
+    pub(crate) fn from_open_api(document: &Node, on_built_in: bool) -> Self {
+        let mut schema = if on_built_in { Self::clone(&BUILT_IN) } else { Self::default() };
         for (name, definition) in document.get("definitions").map_or(&[][..], Node::entries) {
-            schema.types.insert(name.text.clone(), object_type(definition));
+            schema.types.insert(name.text.clone(), object_type(definition, 0));
             let kinds = definition.get("x-kubernetes-group-version-kind").map_or(&[][..], Node::items);
             for kind in kinds {
                 let text = |key: &str| kind.get(key).map_or("", Node::text);
@@ -107,9 +118,9 @@ fn parse_shape(text: &str) -> Shape {
     }
 }
 
-fn object_type(definition: &Node) -> Type {
+fn object_type(definition: &Node, depth: usize) -> Type {
     let properties = definition.get("properties").map_or(&[][..], Node::entries);
-    properties.iter().map(|(name, property)| (name.text.clone(), open_api_shape(property, 0))).collect()
+    properties.iter().map(|(name, property)| (name.text.clone(), open_api_shape(property, depth + 1))).collect()
 }
 
 fn open_api_shape(property: &Node, depth: usize) -> Shape {
@@ -128,6 +139,9 @@ fn open_api_shape(property: &Node, depth: usize) -> Shape {
             None => property.get("x-kubernetes-patch-merge-key").iter().map(|key| key.text().into()).collect(),
         };
         return Shape::List(merged.then_some(keys), Box::new(open_api_shape(items, depth + 1)));
+    }
+    if property.get("properties").is_some() {
+        return Shape::Fields(object_type(property, depth));
     }
     match property.get("additionalProperties") {
         Some(values @ Node::Map(_)) => Shape::MapOf(Box::new(open_api_shape(values, depth + 1))),

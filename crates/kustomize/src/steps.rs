@@ -53,10 +53,7 @@ impl Step {
             Action::Replicas(rule, specs) => transform::replicas(resources, rule, specs),
             Action::Image(rule, specs) => transform::image(resources, rule, specs),
             Action::Replacements(rules) => replace::apply(resources, rules, &shared.context.options.limits),
-            Action::Hashes => {
-                transform::hashes(resources);
-                Ok(())
-            }
+            Action::Hashes => transform::hashes(resources),
             Action::AddValue(value) => value.apply(resources),
         }
     }

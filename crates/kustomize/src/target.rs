@@ -33,6 +33,8 @@ pub(crate) struct Shared<'a> {
     pub(crate) context: Context<'a>,
     /// The schema that the first `openapi` field on the way set.
     pub(crate) schema: Option<Arc<MergeSchema>>,
+    /// Whether a kind came by that the built-in schema does not have.
+    pub(crate) saw_unknown: bool,
     pub(crate) warnings: Vec<String>,
     /// How many folders may still be opened.
     pub(crate) folders_left: usize,
@@ -90,7 +92,7 @@ impl<'a> Target<'a> {
             self.origin = Some(Origin::default());
         }
         let mut gathered = self.gather(Gathered::default(), shared)?;
-        transform::hashes(&mut gathered.resources);
+        transform::hashes(&mut gathered.resources)?;
         nameref::update(&mut gathered.resources, &gathered.config.name_reference)?;
         vars::resolve(&mut gathered.resources, &gathered.vars, &gathered.config.var_reference)?;
         gathered.resources.retain(|resource| {
@@ -154,11 +156,13 @@ impl<'a> Target<'a> {
         Ok(())
     }
 
-    fn add_file(&self, gathered: &mut Gathered, path: &str, shared: &Shared) -> Result<(), Error> {
+    fn add_file(&self, gathered: &mut Gathered, path: &str, shared: &mut Shared) -> Result<(), Error> {
         let mut resources = shared
             .context
             .file(&self.loader, path)
             .map_err(|error| error.wrap(format!("accumulating resources from '{path}'")))?;
+        let known = MergeSchema::built_in();
+        shared.saw_unknown |= resources.iter().any(|resource| !known.knows(resource.api_version(), resource.kind()));
         if let Some(origin) = &self.origin {
             let origin = origin.append(path);
             resources.iter_mut().for_each(|resource| resource.memory.origin = Some(origin.clone()));
@@ -228,7 +232,9 @@ impl<'a> Target<'a> {
                 return Err(Error::new("builtin version and custom schema provided, cannot use both"));
             }
             let document = read::document(&text, Rules::V2, &shared.context.options.limits)?.unwrap_or_default();
-            shared.schema = Some(Arc::new(MergeSchema::from_open_api(&document)));
+            // kustomize loads its own schema too once it has looked for a kind that its short table lacks.
+            let on_built_in = shared.saw_unknown;
+            shared.schema = Some(Arc::new(MergeSchema::from_open_api(&document, on_built_in)));
         } else if let Some(version) = version.filter(|version| !version.is_empty()) {
             if version != "v1.21.2" {
                 return Err(Error::new("the specified OpenAPI version is not built in"));

@@ -344,12 +344,13 @@ fn insert_part(path: &str, position: usize, part: &str) -> String {
 }
 
 /// Adds the hash of their content to the names of generated resources.
-pub(crate) fn hashes(resources: &mut [Resource]) {
+pub(crate) fn hashes(resources: &mut [Resource]) -> Result<(), Error> {
     for resource in resources.iter_mut().filter(|resource| resource.memory.needs_hash) {
-        let name = format!("{}-{}", resource.name(), crate::generate::hash(&resource.node));
+        let name = format!("{}-{}", resource.name(), crate::generate::hash(&resource.node)?);
         resource.store_previous_id();
         resource.set_name(&name);
     }
+    Ok(())
 }
 
 /// Sorts resources as the field `sortOptions` asks; without it, in the order of the command line's `legacy`.
