@@ -1,12 +1,12 @@
 //! Builds values straight from the events, with yaml.v2's anchors, merges and complaints.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::borrow::Cow;
 
 use base64::{
     Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::{
     Document, MAX_DEPTH, Options,
@@ -86,8 +86,11 @@ struct Node {
     /// The type of a scalar as Go sees it, for keys.
     kind: Kind,
     /// The entries in the order they were set; only kept when duplicates are errors.
-    set: Vec<(TypedKey, Mark)>,
+    set: Set,
 }
+
+/// The keys that a map sets in their order, with the places of their values.
+type Set = Option<Box<Vec<(TypedKey, Mark)>>>;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Kind {
@@ -144,13 +147,18 @@ impl<'t> Builder<'t> {
         self.check_aliasing(mark);
         let (decoded, duplicates) = (self.decoded, self.complaints.duplicates.len());
         let (anchor, node) = match event {
-            Event::Scalar(mut scalar) => (scalar.anchor.take(), self.scalar(&scalar, mark)),
+            Event::Scalar(scalar) => {
+                let node = self.scalar(&scalar, mark);
+                (scalar.properties.and_then(|properties| properties.anchor), node)
+            }
             Event::Alias(name) => return self.alias(&name, mark),
-            Event::ListStart(anchor) => {
+            Event::ListStart(properties) => {
+                let anchor = properties.and_then(|properties| properties.anchor);
                 self.announce(anchor.as_ref());
                 (anchor, self.list(events, depth)?)
             }
-            Event::MapStart(anchor) => {
+            Event::MapStart(properties) => {
+                let anchor = properties.and_then(|properties| properties.anchor);
                 self.announce(anchor.as_ref());
                 (anchor, self.map(events, depth)?)
             }
@@ -205,7 +213,8 @@ impl<'t> Builder<'t> {
     }
 
     fn scalar(&mut self, scalar: &Scalar, mark: Mark) -> Node {
-        let resolved = match &scalar.tag {
+        let tag = scalar.properties.as_ref().and_then(|properties| properties.tag.as_deref());
+        let resolved = match tag {
             None if scalar.implicit => resolve_plain(&scalar.value, true),
             None => Resolved::Text(&scalar.value),
             Some(tag) => resolve(tag, &scalar.value).unwrap_or_else(|message| {
@@ -222,7 +231,7 @@ impl<'t> Builder<'t> {
             Resolved::Text(text) | Resolved::Timestamp(text) => (Kind::Text, text.into()),
             Resolved::Binary(text) => (Kind::Text, self.binary(text, mark)),
         };
-        Node { value, kind, set: Vec::new() }
+        Node { value, kind, set: None }
     }
 
     fn binary(&mut self, text: &str, mark: Mark) -> Value {
@@ -244,7 +253,7 @@ impl<'t> Builder<'t> {
         loop {
             let (event, mark) = events.next()?;
             if matches!(event, Event::ListEnd) {
-                return Ok(Node { value: items.into(), kind: Kind::List, set: Vec::new() });
+                return Ok(Node { value: items.into(), kind: Kind::List, set: None });
             }
             let node = self.node(events, event, mark, depth + 1)?;
             items.push(self.for_json(node.value, mark));
@@ -252,7 +261,7 @@ impl<'t> Builder<'t> {
     }
 
     fn map(&mut self, events: &mut Events<'t>, depth: usize) -> Result<Node, Failure> {
-        let mut entries = Entries { list: Vec::new(), set: Vec::new(), known: HashSet::new() };
+        let mut entries = Entries { list: Vec::new(), set: None, known: HashSet::new() };
         loop {
             let (event, key_mark) = events.next()?;
             if matches!(event, Event::MapEnd) {
@@ -284,17 +293,17 @@ impl<'t> Builder<'t> {
             let line = format!("line {}: key {} already set in map", mark.line + 1, key.as_go());
             self.complaints.duplicates.push((mark, line));
         }
-        entries.set.push((key, mark));
+        entries.set.get_or_insert_default().push((key, mark));
     }
 
     fn key(&mut self, events: &mut Events<'t>, event: Event<'t>, mark: Mark, depth: usize) -> Result<Node, Failure> {
         match event {
             // Most keys are words, and a word needs nothing but interning.
-            Event::Scalar(Scalar { value, tag: None, anchor: None, implicit })
+            Event::Scalar(Scalar { value, properties: None, implicit })
                 if !implicit || matches!(resolve_plain(&value, false), Resolved::Text(_)) =>
             {
                 self.decoded = self.decoded.saturating_add(1);
-                Ok(Node { value: value.as_ref().into(), kind: Kind::Text, set: Vec::new() })
+                Ok(Node { value: value.as_ref().into(), kind: Kind::Text, set: None })
             }
             event => self.node(events, event, mark, depth + 1),
         }
@@ -365,7 +374,7 @@ impl<'t> Builder<'t> {
             self.complaints.decode(mark, MERGE);
             return;
         };
-        for (key, mark) in node.set {
+        for (key, mark) in node.set.into_iter().flat_map(|set| *set) {
             self.set(entries, key, mark);
         }
         entries.list.extend(map.into_entries());
@@ -392,13 +401,13 @@ const MERGE: &str = "map merge requires map or sequence of maps as the value";
 
 struct Entries {
     list: Vec<(Key, Value)>,
-    set: Vec<(TypedKey, Mark)>,
+    set: Set,
     known: HashSet<TypedKey>,
 }
 
 impl Node {
     fn null() -> Self {
-        Self { value: Value::Null, kind: Kind::Null, set: Vec::new() }
+        Self { value: Value::Null, kind: Kind::Null, set: None }
     }
 
     fn share(&self) -> Self {
@@ -418,7 +427,8 @@ impl TypedKey {
 fn is_merge(event: &Event) -> bool {
     match event {
         Event::Scalar(scalar) if scalar.value == "<<" => {
-            scalar.implicit || scalar.tag.as_deref() == Some("tag:yaml.org,2002:merge")
+            let tag = scalar.properties.as_ref().and_then(|properties| properties.tag.as_deref());
+            scalar.implicit || tag == Some("tag:yaml.org,2002:merge")
         }
         _ => false,
     }

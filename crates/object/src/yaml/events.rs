@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::scan::{Scanner, Token};
+use super::scan::{Scanner, Tag, Token};
 
 /// A position in the text, both from 0; columns count characters.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,12 +20,21 @@ pub(super) struct Failure {
     pub mark: Mark,
 }
 
+/// What may stand before a node; boxed, as most nodes have neither.
+pub(super) type Properties<'t> = Option<Box<AnchorAndTag<'t>>>;
+
+/// `&anchor` and `!tag`.
+#[derive(Debug, Default)]
+pub(super) struct AnchorAndTag<'t> {
+    pub anchor: Option<Cow<'t, str>>,
+    pub tag: Option<Cow<'t, str>>,
+}
+
 /// A scalar as it was written.
 #[derive(Debug)]
 pub(super) struct Scalar<'t> {
     pub value: Cow<'t, str>,
-    pub tag: Option<Cow<'t, str>>,
-    pub anchor: Option<Cow<'t, str>>,
+    pub properties: Properties<'t>,
     /// Written plain without a tag, so that its text decides its type.
     pub implicit: bool,
 }
@@ -38,9 +47,9 @@ pub(super) enum Event<'t> {
     StreamEnd,
     Alias(Cow<'t, str>),
     Scalar(Scalar<'t>),
-    ListStart(Option<Cow<'t, str>>),
+    ListStart(Properties<'t>),
     ListEnd,
-    MapStart(Option<Cow<'t, str>>),
+    MapStart(Properties<'t>),
     MapEnd,
 }
 
@@ -156,7 +165,7 @@ impl<'t> Events<'t> {
 
     fn nothing_here(&mut self) -> Next<'t> {
         let (_, mark) = *self.scanner.peek()?;
-        Ok((nothing(None, None), mark))
+        Ok((nothing(None), mark))
     }
 
     /// Returns an error at the next token; Go counts the lines of these errors from 0.
@@ -171,7 +180,7 @@ impl<'t> Events<'t> {
         }
         let (token, mark) = self.scanner.peek()?;
         let mark = *mark;
-        let explicit = matches!(token, Token::Version(..) | Token::TagPrefix { .. } | Token::DocumentStart);
+        let explicit = matches!(token, Token::Version(..) | Token::TagPrefix(_) | Token::DocumentStart);
         if matches!(token, Token::StreamEnd) {
             self.state = State::End;
             return Ok((Event::StreamEnd, mark));
@@ -198,11 +207,11 @@ impl<'t> Events<'t> {
                 Token::Version(..) if version => return Err(failure("found duplicate %YAML directive", mark)),
                 Token::Version(1, 1) => version = true,
                 Token::Version(..) => return Err(failure("found incompatible YAML document", mark)),
-                Token::TagPrefix { handle, prefix } => {
-                    if self.prefixes.iter().any(|(known, _)| known == handle) {
+                Token::TagPrefix(tag) => {
+                    if self.prefixes.iter().any(|(known, _)| *known == tag.handle) {
                         return Err(failure("found duplicate %TAG directive", mark));
                     }
-                    let directive = (*handle, prefix.clone().into());
+                    let directive = (tag.handle, tag.suffix.clone().into());
                     self.prefixes.push(directive);
                 }
                 _ => return Ok(()),
@@ -214,7 +223,7 @@ impl<'t> Events<'t> {
     fn content(&mut self) -> Next<'t> {
         let empty = matches!(
             self.scanner.peek()?.0,
-            Token::Version(..) | Token::TagPrefix { .. } | Token::DocumentStart | Token::DocumentEnd | Token::StreamEnd
+            Token::Version(..) | Token::TagPrefix(_) | Token::DocumentStart | Token::DocumentEnd | Token::StreamEnd
         );
         if empty {
             self.leave();
@@ -237,13 +246,13 @@ impl<'t> Events<'t> {
     /// Reads the first event of a node; `loose_list` where a list need not be indented.
     fn node(&mut self, block: bool, loose_list: bool) -> Next<'t> {
         let (_, start) = *self.scanner.peek()?;
-        let (anchor, tag) = self.properties()?;
-        let bare = anchor.is_none() && tag.is_none();
+        let properties = self.properties()?;
+        let bare = properties.is_none();
         let (token, mark) = self.scanner.peek()?;
         let mark = *mark;
         let state = match token {
-            Token::Alias(_) if bare => return self.leaf(anchor, tag, start),
-            Token::Scalar { .. } => return self.leaf(anchor, tag, start),
+            Token::Alias(_) if bare => return self.leaf(properties, start),
+            Token::Scalar { .. } => return self.leaf(properties, start),
             Token::Item if loose_list => State::LooseItem,
             Token::FlowListStart => State::FlowItem { first: true },
             Token::FlowMapStart => State::FlowKey { first: true },
@@ -252,7 +261,7 @@ impl<'t> Events<'t> {
             _ if bare => return Err(failure("did not find expected node content", mark)),
             _ => {
                 self.leave();
-                return Ok((nothing(anchor, tag), start));
+                return Ok((nothing(properties), start));
             }
         };
         self.state = state;
@@ -260,46 +269,46 @@ impl<'t> Events<'t> {
             self.scanner.take();
         }
         let is_list = matches!(state, State::LooseItem | State::BlockItem | State::FlowItem { .. });
-        Ok((if is_list { Event::ListStart(anchor) } else { Event::MapStart(anchor) }, start))
+        Ok((if is_list { Event::ListStart(properties) } else { Event::MapStart(properties) }, start))
     }
 
     /// Reads an alias or a scalar.
-    fn leaf(&mut self, anchor: Option<Cow<'t, str>>, tag: Option<Cow<'t, str>>, start: Mark) -> Next<'t> {
+    fn leaf(&mut self, properties: Properties<'t>, start: Mark) -> Next<'t> {
         self.leave();
         let event = match self.scanner.take() {
             Some((Token::Alias(name), _)) => Event::Alias(name),
             Some((Token::Scalar { value, plain }, _)) => {
-                let implicit = tag.as_ref().map_or(plain, |tag| tag == "!");
-                Event::Scalar(Scalar { value, tag, anchor, implicit })
+                let tag = properties.as_ref().and_then(|properties| properties.tag.as_deref());
+                let implicit = tag.map_or(plain, |tag| tag == "!");
+                Event::Scalar(Scalar { value, properties, implicit })
             }
-            _ => nothing(anchor, tag),
+            _ => nothing(properties),
         };
         Ok((event, start))
     }
 
     /// Reads the anchor and the tag before a node, in either order.
-    fn properties(&mut self) -> Result<(Option<Cow<'t, str>>, Option<Cow<'t, str>>), Failure> {
-        let (mut anchor, mut tag) = (None, None);
+    fn properties(&mut self) -> Result<Properties<'t>, Failure> {
+        let mut properties: Properties = None;
         loop {
-            match self.scanner.peek()? {
-                (Token::Anchor(_), _) if anchor.is_none() => {
-                    if let Some((Token::Anchor(name), _)) = self.scanner.take() {
-                        anchor = Some(name);
-                    }
+            let known = properties.as_deref();
+            match &self.scanner.peek()?.0 {
+                Token::Anchor(_) if known.is_none_or(|known| known.anchor.is_none()) => {}
+                Token::Tag(_) if known.is_none_or(|known| known.tag.is_none()) => {}
+                _ => return Ok(properties),
+            }
+            match self.scanner.take() {
+                Some((Token::Anchor(name), _)) => properties.get_or_insert_default().anchor = Some(name),
+                Some((Token::Tag(tag), mark)) => {
+                    let tag = self.whole_tag(*tag, mark)?;
+                    properties.get_or_insert_default().tag = Some(tag);
                 }
-                (Token::Tag { .. }, _) if tag.is_none() => {
-                    if let Some((Token::Tag { handle, suffix }, mark)) = self.scanner.take() {
-                        tag = Some((handle, suffix, mark));
-                    }
-                }
-                _ => break,
+                _ => return Ok(properties),
             }
         }
-        let tag = tag.map(|(handle, suffix, mark)| self.whole_tag(handle, suffix, mark)).transpose()?;
-        Ok((anchor, tag))
     }
 
-    fn whole_tag(&self, handle: &str, suffix: String, mark: Mark) -> Result<Cow<'t, str>, Failure> {
+    fn whole_tag(&self, Tag { handle, suffix }: Tag<'t>, mark: Mark) -> Result<Cow<'t, str>, Failure> {
         if handle.is_empty() {
             return Ok(suffix.into());
         }
@@ -314,7 +323,7 @@ impl<'t> Events<'t> {
             Token::Item => {
                 let mark = self.take_indicator();
                 if matches!(self.scanner.peek()?.0, Token::Item | Token::BlockEnd) {
-                    return Ok((nothing(None, None), mark));
+                    return Ok((nothing(None), mark));
                 }
                 self.node_then(State::BlockItem, true, false)
             }
@@ -332,7 +341,7 @@ impl<'t> Events<'t> {
         }
         let mark = self.take_indicator();
         if matches!(self.scanner.peek()?.0, Token::Item | Token::Key | Token::Value | Token::BlockEnd) {
-            return Ok((nothing(None, None), mark));
+            return Ok((nothing(None), mark));
         }
         self.node_then(State::LooseItem, true, false)
     }
@@ -360,7 +369,7 @@ impl<'t> Events<'t> {
     fn block_node_or_nothing(&mut self, after: State, mark: Mark) -> Next<'t> {
         if matches!(self.scanner.peek()?.0, Token::Key | Token::Value | Token::BlockEnd) {
             self.state = after;
-            return Ok((nothing(None, None), mark));
+            return Ok((nothing(None), mark));
         }
         self.node_then(after, true, true)
     }
@@ -392,7 +401,7 @@ impl<'t> Events<'t> {
         // Go drops the token here, whatever it is.
         let mark = self.take_indicator();
         self.state = State::PairValue;
-        Ok((nothing(None, None), mark))
+        Ok((nothing(None), mark))
     }
 
     fn flow_key(&mut self, first: bool) -> Next<'t> {
@@ -437,9 +446,9 @@ impl<'t> Events<'t> {
 }
 
 /// An empty node; with an anchor or a tag it may still be something.
-fn nothing<'t>(anchor: Option<Cow<'t, str>>, tag: Option<Cow<'t, str>>) -> Event<'t> {
-    let implicit = tag.is_none();
-    Event::Scalar(Scalar { value: "".into(), tag, anchor, implicit })
+fn nothing(properties: Properties<'_>) -> Event<'_> {
+    let implicit = properties.as_ref().is_none_or(|properties| properties.tag.is_none());
+    Event::Scalar(Scalar { value: "".into(), properties, implicit })
 }
 
 fn failure(problem: &str, mark: Mark) -> Failure {

@@ -3,6 +3,8 @@
 use super::{
     build::place,
     events::{Event, Events, Mark},
+    float,
+    resolve::{Resolved, resolve_plain},
 };
 use crate::Place;
 
@@ -64,7 +66,7 @@ fn find_key<'t>(events: &mut Events<'t>, wanted: &str) -> Option<(Event<'t>, Mar
         let (key, mark) = events.next().ok()?;
         let found = match &key {
             Event::MapEnd => return None,
-            Event::Scalar(scalar) => scalar.value == wanted,
+            Event::Scalar(scalar) => scalar.value == wanted || (scalar.implicit && is_key(&scalar.value, wanted)),
             _ => false,
         };
         skip(events, &key)?;
@@ -73,6 +75,16 @@ fn find_key<'t>(events: &mut Events<'t>, wanted: &str) -> Option<(Event<'t>, Mar
             return Some((value, mark));
         }
         skip(events, &value)?;
+    }
+}
+
+/// Tells whether a plain key is read as this text: `on` is the key `true`.
+fn is_key(written: &str, wanted: &str) -> bool {
+    match resolve_plain(written, false) {
+        Resolved::Bool(truth) => wanted == if truth { "true" } else { "false" },
+        Resolved::Int(number) => wanted == itoa::Buffer::new().format(number),
+        Resolved::Float(number) => wanted == float::format_g32(number),
+        _ => false,
     }
 }
 

@@ -14,6 +14,8 @@ mod print_scalar;
 mod resolve;
 mod scan;
 mod sort;
+#[cfg(test)]
+mod tests;
 mod timestamp;
 
 use crate::{Diagnostic, Object, Place, Value};

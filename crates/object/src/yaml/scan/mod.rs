@@ -19,10 +19,8 @@ use cursor::Cursor;
 pub(super) enum Token<'t> {
     StreamEnd,
     Version(u8, u8),
-    TagPrefix {
-        handle: &'t str,
-        prefix: String,
-    },
+    /// A handle and what it stands for.
+    TagPrefix(Box<Tag<'t>>),
     DocumentStart,
     DocumentEnd,
     BlockListStart,
@@ -42,14 +40,18 @@ pub(super) enum Token<'t> {
     Value,
     Alias(Cow<'t, str>),
     Anchor(Cow<'t, str>),
-    Tag {
-        handle: &'t str,
-        suffix: String,
-    },
+    Tag(Box<Tag<'t>>),
     Scalar {
         value: Cow<'t, str>,
         plain: bool,
     },
+}
+
+/// A tag in its two parts; the handle is empty if the suffix is the whole tag.
+#[derive(Debug)]
+pub(super) struct Tag<'t> {
+    pub handle: &'t str,
+    pub suffix: String,
 }
 
 /// A place where a key without `?` may have started.
@@ -81,9 +83,11 @@ const PIECE: usize = 512;
 /// The tokens of a text.
 pub(super) struct Scanner<'t> {
     cursor: Cursor<'t>,
-    /// Where the piece with the first control character starts.
-    forbidden: Option<usize>,
+    /// Where the piece with the first control character starts, and where the character stands.
+    forbidden: Option<(usize, Mark)>,
     tokens: VecDeque<(Token<'t>, Mark)>,
+    /// The first token of the queue is known not to be a key.
+    ready: bool,
     /// How many tokens were taken out of the queue.
     taken: usize,
     /// The column of the innermost block collection, -1 outside.
@@ -98,12 +102,13 @@ pub(super) struct Scanner<'t> {
 
 impl<'t> Scanner<'t> {
     pub fn new(text: &'t str) -> Self {
-        let control = text.char_indices().find(|(_, c)| is_control(*c)).map(|(position, _)| position);
+        let control = find_control(text);
         let text = &text[..control.unwrap_or(text.len())];
         Self {
             cursor: Cursor::new(text),
-            forbidden: control.map(|position| position / PIECE * PIECE),
+            forbidden: control.map(|position| (position / PIECE * PIECE, end_of(text))),
             tokens: VecDeque::new(),
+            ready: false,
             taken: 0,
             indent: -1,
             indents: Vec::new(),
@@ -116,8 +121,11 @@ impl<'t> Scanner<'t> {
 
     /// Returns the next token and where it starts, without taking it.
     pub fn peek(&mut self) -> Result<&(Token<'t>, Mark), Failure> {
-        while self.tokens.is_empty() || self.first_may_be_key()? {
-            self.fetch_checked()?;
+        while !self.ready {
+            self.ready = !self.tokens.is_empty() && !self.first_may_be_key()?;
+            if !self.ready {
+                self.fetch_checked()?;
+            }
         }
         Ok(self.tokens.front().expect("the loop ends with a token"))
     }
@@ -126,6 +134,7 @@ impl<'t> Scanner<'t> {
     pub fn take(&mut self) -> Option<(Token<'t>, Mark)> {
         let token = self.tokens.pop_front()?;
         self.taken += 1;
+        self.ready = false;
         Some(token)
     }
 
@@ -164,8 +173,8 @@ impl<'t> Scanner<'t> {
     fn fetch_checked(&mut self) -> Result<(), Failure> {
         let fetched = self.fetch();
         match self.forbidden {
-            Some(forbidden) if self.cursor.position + 4 > forbidden => {
-                Err(Failure { message: "control characters are not allowed".to_owned(), mark: self.cursor.mark() })
+            Some((piece, mark)) if self.cursor.position + 4 > piece => {
+                Err(Failure { message: "control characters are not allowed".to_owned(), mark })
             }
             _ => fetched,
         }
@@ -417,6 +426,32 @@ impl<'t> Scanner<'t> {
             self.indent = self.indents.pop().unwrap_or(-1);
         }
     }
+}
+
+/// Finds the first character that may not stand in YAML.
+fn find_control(text: &str) -> Option<usize> {
+    let mut start = 0;
+    while let Some(found) = text.as_bytes()[start..].iter().position(|byte| !matches!(byte, b' '..=b'~' | b'\n')) {
+        // Only the characters that are not the usual ones are looked at as characters.
+        let position = start + found;
+        let c = text[position..].chars().next()?;
+        if is_control(c) {
+            return Some(position);
+        }
+        start = position + c.len_utf8();
+    }
+    None
+}
+
+/// Returns the place of the end of a text.
+fn end_of(text: &str) -> Mark {
+    let mut cursor = Cursor::new(text);
+    while !cursor.is_end() {
+        if cursor.take_break().is_empty() {
+            cursor.advance_to(text.ceil_char_boundary(cursor.position + 1));
+        }
+    }
+    cursor.mark()
 }
 
 fn is_control(c: char) -> bool {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Scanner, Token};
+use super::{Scanner, Tag, Token};
 use crate::yaml::events::Failure;
 
 impl<'t> Scanner<'t> {
@@ -46,7 +46,7 @@ impl<'t> Scanner<'t> {
         if !self.cursor.ends_word(0) {
             return Err(self.failure("did not find expected whitespace or line break"));
         }
-        Ok(Token::Tag { handle, suffix })
+        Ok(Token::Tag(Box::new(Tag { handle, suffix })))
     }
 
     /// Reads `!`, `!!` or `!word!`, and in a tag also `!word`.
@@ -168,11 +168,11 @@ impl<'t> Scanner<'t> {
             return Err(self.failure("did not find expected whitespace"));
         }
         self.cursor.skip_blanks();
-        let prefix = self.tag_uri("", false)?;
+        let suffix = self.tag_uri("", false)?;
         if !self.cursor.ends_word(0) {
             return Err(self.failure("did not find expected whitespace or line break"));
         }
-        Ok(Token::TagPrefix { handle, prefix })
+        Ok(Token::TagPrefix(Box::new(Tag { handle, suffix })))
     }
 }
 
