@@ -91,7 +91,7 @@ fn float(number: f64) -> String {
 
 fn sorted(map: &Map) -> Vec<(&Key, &Value)> {
     let mut entries: Vec<_> = map.iter().collect();
-    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    entries.sort_by_key(|(key, _)| *key);
     entries
 }
 

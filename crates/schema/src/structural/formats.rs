@@ -169,7 +169,7 @@ fn base64(text: &str) -> bool {
     let body = text.trim_end_matches('=');
     let padding = text.len() - body.len();
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
-    text.len() % 4 == 0 && padding <= 2 && body.bytes().all(inner)
+    text.len().is_multiple_of(4) && padding <= 2 && body.bytes().all(inner)
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ impl Structural {
             return Self { keep_unknown: true, ..Self::default() };
         }
         let one = |schema: &Value| Self::read(schema, depth + 1);
-        let all = |key: &str| list(schema, key).iter().map(|schema| one(schema)).collect::<Vec<_>>();
+        let all = |key: &str| list(schema, key).iter().map(one).collect::<Vec<_>>();
         let properties = schema.get("properties").and_then(Value::as_map);
         let properties =
             properties.iter().flat_map(|map| map.iter()).map(|(name, of)| (name.clone(), one(of))).collect();
