@@ -3,7 +3,7 @@
 use lockstep_gotmpl::{Context, FuncError, Functions, Map, Signature, Type, Value};
 
 use super::{calls::text, yaml::to_yaml};
-use crate::values::{path_value, table};
+use crate::values::path_value;
 
 const VALUES: &str = "common.Values";
 
@@ -33,14 +33,14 @@ fn get_table(_: &mut Context, args: &[Value]) -> Result<Value, FuncError> {
     let path = text(args, 1);
     let path = path.to_text();
     let receiver = receiver(args);
-    match table(&receiver, path.split('.')) {
-        Some(map) => Ok(Value::Map(map)),
-        None => {
-            let is_there = |part: &&str| table(&receiver, path.split('.').take_while(|p| p != part)).is_some();
-            let missing = path.split('.').filter(is_there).next_back().unwrap_or(&path);
-            Err(format!("{} is not a table", crate::metadata::quote(missing)).into())
+    let mut map = receiver;
+    for part in path.split('.') {
+        match map.get(part) {
+            Some(Value::Map(inner)) => map = inner,
+            _ => return Err(format!("{} is not a table", crate::metadata::quote(part)).into()),
         }
     }
+    Ok(Value::Map(map))
 }
 
 fn get_path(_: &mut Context, args: &[Value]) -> Result<Value, FuncError> {

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use lockstep_gotmpl::{Context, FuncError, Functions, Signature, Str, Type, Value, json};
 use lockstep_object as object;
 
-const MAX_DEPTH: usize = 1000;
+const MAX_DEPTH: usize = 256;
 
 pub(crate) fn register(functions: &mut Functions) {
     functions.add("toYamlPretty", Signature::new(&[Type::Any]), |context, args| {
@@ -49,7 +49,7 @@ impl Printer {
             Value::List(_) => self.inline("[]", place),
             Value::Native(_) | Value::Time(_) | Value::Bytes(_) | Value::Func(_) => {
                 let plain = json::decode(&json::encode(value)?)?;
-                return self.value(context, &plain, indent, place);
+                self.value(context, &plain, indent, place)
             }
             scalar => self.inline(&scalar_text(scalar, indent, place), place),
         }

@@ -2,7 +2,7 @@
 
 use lockstep_gotmpl::{Context, FuncError, Functions, Signature, Str, Type, Value, json};
 
-const MAX_DEPTH: usize = 1000;
+const MAX_DEPTH: usize = 256;
 
 pub(crate) fn register(functions: &mut Functions) {
     functions.add("mustToToml", Signature::new(&[Type::Any]), to_toml);

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{decode::parse_yaml, plain::Plain};
 
-/// Deeper values are cyclic: Go's encoder begins to look for cycles here.
-const MAX_DEPTH: usize = 1000;
+/// Deeper values are taken for cyclic: YAML is not read deeper either.
+const MAX_DEPTH: usize = 256;
 
 pub(crate) fn register(functions: &mut Functions) {
     functions.add("toYaml", Signature::new(&[Type::Any]), |context, args| {

@@ -335,16 +335,14 @@ impl<'s> Checker<'s> {
         };
         let first: &[Value] = first.map_or(&[], |first| &first[..]);
         let rest_from = first.len().min(items.len());
-        if self.schemas.draft < 2020 && rest == Some(&Value::Bool(false)) && !first.is_empty() {
-            if rest_from < items.len() {
-                let message = format!("last {} additionalItem(s) not allowed", count(items.len() - rest_from));
-                visit.failures.push(self.failure(message));
-            }
+        let refuses_rest = self.schemas.draft < 2020 && rest == Some(&Value::Bool(false)) && !first.is_empty();
+        if refuses_rest && rest_from < items.len() {
+            let message = format!("last {} additionalItem(s) not allowed", count(items.len() - rest_from));
+            visit.failures.push(self.failure(message));
         }
         for (at, item) in items.iter().enumerate() {
             let Some(schema) = first.get(at).or(rest) else { continue };
-            let is_refused_rest = at >= rest_from && !first.is_empty() && self.schemas.draft < 2020;
-            if is_refused_rest && schema == &Value::Bool(false) {
+            if refuses_rest && at >= rest_from {
                 continue;
             }
             if let Err(failure) = self.part(schema, item, &at.to_string()) {
