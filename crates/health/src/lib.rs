@@ -16,10 +16,12 @@ mod health;
 pub mod kstatus;
 mod language;
 mod library;
+mod reason;
 mod rules;
 mod user;
 
 pub use health::{Health, Status, UnknownStatus};
 pub use jiff::Timestamp;
+pub use reason::reason;
 pub use rules::Rules;
 pub use user::{Expressions, UserRule, UserRuleError};
