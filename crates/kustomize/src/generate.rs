@@ -188,9 +188,9 @@ pub(crate) fn hash(node: &Node) -> Result<String, Error> {
             let text = value.raw_text();
             if text.starts_with('\t') && text.contains('\n') {
                 let what = "found a tab character where an indentation space is expected";
-                return Err(Error::new(format!("yaml: line {}: {what}", line + 1)));
+                return Err(Error::new(format!("yaml: line {}: {what}", line.max(2))));
             }
-            line += 1 + if text.contains('\n') { text.lines().count() } else { 0 };
+            line += if crate::print::is_block(text) { 1 + text.lines().count() } else { 1 };
         }
     }
     let kind = node.get("kind").map_or("", Node::raw_text);

@@ -272,6 +272,11 @@ fn folded_double(text: &str, fold: Option<usize>, out: &mut String) {
     out.push('"');
 }
 
+/// Tells whether a text of several lines is printed as a literal block.
+pub(crate) fn is_block(text: &str) -> bool {
+    text.contains('\n') && Traits::of(&text.replace('\t', " x")).block_allowed
+}
+
 /// Appends a text as a literal block, or in quotes if a block cannot hold it.
 pub(crate) fn literal_or_quoted(text: &str, depth: usize, out: &mut String) {
     if Traits::of(text).block_allowed { literal(text, depth, out) } else { double_quoted(text, out) }
