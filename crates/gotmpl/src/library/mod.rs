@@ -3,6 +3,7 @@
 mod args;
 pub(crate) mod builtins;
 mod casing;
+mod crypto;
 mod dates;
 mod defaults;
 mod dicts;
@@ -15,6 +16,7 @@ mod merge;
 mod paths;
 mod patterns;
 mod strings;
+mod urls;
 
 use crate::{
     context::Context,
@@ -42,6 +44,8 @@ pub(crate) fn register(functions: &mut Functions) {
     dates::register(functions);
     patterns::register(functions);
     paths::register(functions);
+    urls::register(functions);
+    crypto::register(functions);
 }
 
 /// Adds a function of fixed parameters under several names.

@@ -171,7 +171,6 @@ impl<'p> Translator<'p> {
             Some(b'z') => r"\z",
             Some(b'b') => r"(?-u:\b)",
             Some(b'B') => r"(?-u:\B)",
-            Some(b'C') => r"(?s-u:.)",
             Some(b'Q') => {
                 let quoted = &rest[2..];
                 let end = quoted.find(r"\E").unwrap_or(quoted.len());
