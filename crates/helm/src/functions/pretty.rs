@@ -5,11 +5,13 @@ use std::cmp::Ordering;
 use lockstep_gotmpl::{Context, FuncError, Functions, Signature, Str, Type, Value, json};
 use lockstep_object as object;
 
+use super::yaml::Size;
+
 const MAX_DEPTH: usize = 256;
 
 pub(crate) fn register(functions: &mut Functions) {
     functions.add("toYamlPretty", Signature::new(&[Type::Any]), |context, args| {
-        let mut printer = Printer { out: String::new() };
+        let mut printer = Printer { out: String::new(), size: Size::default() };
         match printer.value(context, args.first().unwrap_or(&Value::Nil), 0, Place::Root) {
             Ok(()) => {}
             Err(error) if error.is_limit() => return Err(error),
@@ -34,11 +36,13 @@ enum Place {
 
 struct Printer {
     out: String,
+    size: Size,
 }
 
 impl Printer {
     fn value(&mut self, context: &mut Context, value: &Value, indent: usize, place: Place) -> Result<(), FuncError> {
         context.charge(1)?;
+        self.size.set(context, self.out.len())?;
         if indent > MAX_DEPTH {
             return Err("the value is nested too deep".into());
         }

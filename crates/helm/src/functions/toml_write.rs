@@ -2,6 +2,8 @@
 
 use lockstep_gotmpl::{Context, FuncError, Functions, Signature, Str, Type, Value, json};
 
+use super::yaml::Size;
+
 const MAX_DEPTH: usize = 256;
 
 pub(crate) fn register(functions: &mut Functions) {
@@ -13,7 +15,7 @@ pub(crate) fn register(functions: &mut Functions) {
 }
 
 fn to_toml(context: &mut Context, args: &[Value]) -> Result<Value, FuncError> {
-    let mut encoder = Encoder { context, out: String::new() };
+    let mut encoder = Encoder { context, out: String::new(), size: Size::default() };
     encoder.encode(&mut Vec::new(), args.first().unwrap_or(&Value::Nil))?;
     let out = encoder.out;
     context.charge_bytes(out.len())?;
@@ -23,6 +25,7 @@ fn to_toml(context: &mut Context, args: &[Value]) -> Result<Value, FuncError> {
 struct Encoder<'a> {
     context: &'a mut Context,
     out: String,
+    size: Size,
 }
 
 type Done = Result<(), FuncError>;
@@ -30,6 +33,7 @@ type Done = Result<(), FuncError>;
 impl Encoder<'_> {
     fn encode(&mut self, key: &mut Vec<Str>, value: &Value) -> Done {
         self.context.charge(1)?;
+        self.size.set(self.context, self.out.len())?;
         if key.len() > MAX_DEPTH {
             return Err("toml: the value is nested too deep".into());
         }
@@ -131,6 +135,7 @@ impl Encoder<'_> {
 
     fn element(&mut self, value: &Value, depth: usize) -> Done {
         self.context.charge(1)?;
+        self.size.set(self.context, self.out.len())?;
         if depth > MAX_DEPTH {
             return Err("toml: the value is nested too deep".into());
         }

@@ -43,7 +43,7 @@ fn decode(context: &mut Context, args: &[Value], empty: &Value) -> Result<Result
 
 /// Prints as `sigs.k8s.io/yaml`, without the last line end.
 pub(crate) fn to_yaml(context: &mut Context, value: &Value) -> Result<Value, FuncError> {
-    let value = to_object(context, value, 0)?;
+    let value = Conversion { context, size: Size::default() }.value(value, 0)?;
     let mut text = object::yaml::print(&value);
     if text.ends_with('\n') {
         text.pop();
@@ -52,47 +52,88 @@ pub(crate) fn to_yaml(context: &mut Context, value: &Value) -> Result<Value, Fun
     Ok(Value::from(text))
 }
 
-/// Makes what JSON makes of a value: a float without fraction is an integer, named types become plain.
-pub(crate) fn to_object(context: &mut Context, value: &Value, depth: usize) -> Result<object::Value, FuncError> {
-    context.charge(1)?;
-    if depth > MAX_DEPTH {
-        return Err("json: unsupported value: encountered a cycle".into());
+/// How large a result has become, to stop before memory is full: a small value may hold another a million times.
+#[derive(Default)]
+pub(crate) struct Size {
+    bytes: usize,
+    charged: usize,
+}
+
+impl Size {
+    /// Bytes after which the limits are asked again.
+    const STEP: usize = 64 * 1024;
+
+    /// Adds bytes.
+    pub(crate) fn add(&mut self, context: &mut Context, bytes: usize) -> Result<(), FuncError> {
+        self.set(context, self.bytes + bytes)
     }
-    Ok(match value {
-        Value::Nil | Value::Invalid => object::Value::Null,
-        Value::Bool(truth) => object::Value::Bool(*truth),
-        Value::Int(number) | Value::Int64(number) => object::Value::Int(*number),
-        Value::Int32(number) => object::Value::Int((*number).into()),
-        Value::Uint8(number) => object::Value::Int((*number).into()),
-        Value::Uint64(number) => (*number).into(),
-        Value::Duration(duration) => object::Value::Int(duration.0),
-        Value::Float(number) => float(*number)?,
-        Value::Str(text) => {
-            let text = text.to_text();
-            check_characters(&text)?;
-            object::Value::from(&*text)
+
+    /// Sets the number of bytes so far.
+    pub(crate) fn set(&mut self, context: &mut Context, bytes: usize) -> Result<(), FuncError> {
+        self.bytes = bytes;
+        if self.bytes > self.charged + Self::STEP {
+            self.charged = self.bytes;
+            context.charge_bytes(self.bytes)?;
         }
-        Value::List(list) if list.is_nil() => object::Value::Null,
-        Value::Map(map) if map.is_nil() => object::Value::Null,
-        Value::List(list) => {
-            let items = list.items().iter().map(|item| to_object(context, item, depth + 1));
-            object::Value::from(items.collect::<Result<Vec<_>, _>>()?)
+        Ok(())
+    }
+}
+
+/// Makes what JSON makes of a value: a float without fraction is an integer, named types become plain.
+struct Conversion<'a> {
+    context: &'a mut Context,
+    size: Size,
+}
+
+impl Conversion<'_> {
+    /// What a node takes in memory, roughly.
+    const NODE: usize = 32;
+
+    fn value(&mut self, value: &Value, depth: usize) -> Result<object::Value, FuncError> {
+        self.context.charge(1)?;
+        self.size.add(self.context, Self::NODE)?;
+        if depth > MAX_DEPTH {
+            return Err("json: unsupported value: encountered a cycle".into());
         }
-        Value::Map(map) => {
-            let mut entries = Vec::with_capacity(map.len());
-            map.each(|key, value| {
-                let key = key.to_text();
-                check_characters(&key)?;
-                entries.push((object::Key::new(&key), to_object(context, value, depth + 1)?));
-                Ok::<_, FuncError>(())
-            })?;
-            object::Value::Map(entries.into_iter().collect())
-        }
-        other => {
-            let json = json::encode(other)?;
-            object::from_json(json.as_bytes()).map_err(|error| FuncError::from(error.to_string()))?
-        }
-    })
+        Ok(match value {
+            Value::Nil | Value::Invalid => object::Value::Null,
+            Value::Bool(truth) => object::Value::Bool(*truth),
+            Value::Int(number) | Value::Int64(number) => object::Value::Int(*number),
+            Value::Int32(number) => object::Value::Int((*number).into()),
+            Value::Uint8(number) => object::Value::Int((*number).into()),
+            Value::Uint64(number) => (*number).into(),
+            Value::Duration(duration) => object::Value::Int(duration.0),
+            Value::Float(number) => float(*number)?,
+            Value::Str(text) => {
+                self.size.add(self.context, text.len())?;
+                let text = text.to_text();
+                check_characters(&text)?;
+                object::Value::from(&*text)
+            }
+            Value::List(list) if list.is_nil() => object::Value::Null,
+            Value::Map(map) if map.is_nil() => object::Value::Null,
+            Value::List(list) => {
+                let items = list.items().iter().map(|item| self.value(item, depth + 1));
+                object::Value::from(items.collect::<Result<Vec<_>, _>>()?)
+            }
+            Value::Map(map) => self.map(map, depth)?,
+            other => {
+                let json = json::encode(other)?;
+                object::from_json(json.as_bytes()).map_err(|error| FuncError::from(error.to_string()))?
+            }
+        })
+    }
+
+    fn map(&mut self, map: &Map, depth: usize) -> Result<object::Value, FuncError> {
+        let mut entries = Vec::with_capacity(map.len());
+        map.each(|key, value| {
+            let key = key.to_text();
+            check_characters(&key)?;
+            entries.push((object::Key::new(&key), self.value(value, depth + 1)?));
+            Ok::<_, FuncError>(())
+        })?;
+        Ok(object::Value::Map(entries.into_iter().collect()))
+    }
 }
 
 /// Refuses what Go's YAML reader refuses in the JSON that it is given.

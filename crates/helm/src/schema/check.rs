@@ -18,6 +18,9 @@ pub(super) struct Checker<'s> {
     schemas: &'s Schemas<'s>,
     steps: u64,
     depth: usize,
+    /// Counts the parts entered: schemas that are active at the same part are cycles.
+    part: usize,
+    active: Vec<(&'s Value, usize)>,
     place: Vec<String>,
 }
 
@@ -54,7 +57,7 @@ struct Visit<'s, 'v> {
 
 impl<'s> Checker<'s> {
     pub(super) fn new(schemas: &'s Schemas<'s>, steps: u64) -> Self {
-        Self { schemas, steps, depth: 0, place: Vec::new() }
+        Self { schemas, steps, depth: 0, part: 0, active: Vec::new(), place: Vec::new() }
     }
 
     pub(super) fn is_exhausted(&self) -> bool {
@@ -72,9 +75,12 @@ impl<'s> Checker<'s> {
 
     fn check(&mut self, schema: &'s Value, value: &Value, asks: bool) -> Result<Unevaluated, Failure> {
         self.steps = self.steps.saturating_sub(1);
-        if self.steps == 0 || self.depth > MAX_DEPTH {
+        let here = self.active.iter().rev().take_while(|(_, part)| *part == self.part);
+        let is_cycle = here.into_iter().any(|(other, _)| std::ptr::eq(*other, schema));
+        if self.steps == 0 || self.depth > MAX_DEPTH || is_cycle {
             return Err(self.failure("reference cycle"));
         }
+        self.active.push((schema, self.part));
         self.depth += 1;
         let result = match schema {
             Value::Bool(true) => Ok(unevaluated(None, value, asks)),
@@ -83,6 +89,7 @@ impl<'s> Checker<'s> {
             _ => Ok(Unevaluated::default()),
         };
         self.depth -= 1;
+        self.active.pop();
         result
     }
 
@@ -194,7 +201,10 @@ impl<'s> Checker<'s> {
     /// Applies a schema to a part of the value.
     fn part(&mut self, schema: &'s Value, value: &Value, token: &str) -> Result<(), Failure> {
         self.place.push(token.to_owned());
+        let outer = self.part;
+        self.part = self.active.len() + 1;
         let result = self.check(schema, value, false);
+        self.part = outer;
         self.place.pop();
         result.map(|_| ())
     }
@@ -279,9 +289,10 @@ impl<'s> Checker<'s> {
 
     fn property_names(&mut self, visit: &mut Visit<'s, '_>, map: &Map, schema: &'s Value) {
         for (name, _) in crate::decode::sorted(map) {
-            let outer = std::mem::take(&mut self.place);
+            let outer = (std::mem::take(&mut self.place), self.part);
+            self.part = self.active.len() + 1;
             let result = self.check(schema, &Value::from(name), false);
-            self.place = outer;
+            (self.place, self.part) = outer;
             if let Err(cause) = result {
                 let mut failure = self.failure(format!("invalid propertyName {}", quote(name)));
                 failure.causes = if cause.kind == Kind::Group { cause.causes } else { vec![cause] };

@@ -69,7 +69,7 @@ fn mutated_charts_render_or_fail_but_never_panic() {
     let limits = Limits { fuel: 200_000, ..Limits::default() };
     let options = Options { limits, ..Options::default() };
     let mut rendered = 0;
-    for _ in 0..3000 {
+    for _ in 0..800 {
         let victim = numbers.below(FILES.len());
         let changed = mutate(FILES[victim].1, &mut numbers);
         let mut files = FILES.to_vec();
@@ -78,7 +78,7 @@ fn mutated_charts_render_or_fail_but_never_panic() {
             rendered += usize::from(render(&chart, &release(), &options).is_ok());
         }
     }
-    assert!(rendered > 100, "only {rendered} of the mutants rendered");
+    assert!(rendered > 50, "only {rendered} of the mutants rendered");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn mutated_set_expressions_never_panic() {
     let chart = chart(FILES).unwrap();
     let mut numbers = Numbers(7);
     for seed in ["a.b[0].c=1,d={x,y}", "a[0][1]=x", "x={\"a\":[1,2]}", "a\\.b=c,d.e.f=null"] {
-        for _ in 0..500 {
+        for _ in 0..150 {
             let text = mutate(seed, &mut numbers);
             let mut options = Options::default();
             match numbers.below(4) {
