@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use lockstep_object::{ObjectKey, Text};
+use lockstep_object::{Gk, ObjectKey, Text};
 
 use crate::{AppId, Live};
 
@@ -54,6 +54,12 @@ impl LiveIndex {
     pub fn remove(&mut self, key: &ObjectKey) -> Option<Live> {
         self.forget_owner(key);
         self.objects.remove(key)
+    }
+
+    /// Returns the objects of a kind whose facts are as asked for.
+    pub fn keys_of(&self, gk: &Gk, wanted: impl Fn(&Live) -> bool) -> Vec<ObjectKey> {
+        let of_kind = self.objects.iter().filter(|(key, _)| key.kind == gk.kind && key.group == gk.group);
+        of_kind.filter(|(_, live)| wanted(live)).map(|(key, _)| key.clone()).collect()
     }
 
     fn forget_owner(&mut self, key: &ObjectKey) {

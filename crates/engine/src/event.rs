@@ -170,8 +170,12 @@ pub enum Event {
         /// The whole object, to tell who changed what; nothing when it went.
         object: Option<Arc<Object>>,
     },
-    /// Something this App may wait for has changed: a dependency, a kind that appeared, the time.
+    /// Something this App may wait for has changed: a dependency, a Project, the time.
     Wake,
+    /// The rules of projects are others than before.
+    RulesChanged,
+    /// The cluster knows other kinds than before.
+    KindsChanged,
 }
 
 /// Why files gave no objects.

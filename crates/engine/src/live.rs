@@ -1,10 +1,10 @@
 //! What is kept of a live object: facts, not the object.
 
 use jiff::Timestamp;
-use lockstep_api::{APP_LABEL, FIELD_MANAGER, PRUNE};
+use lockstep_api::{API_VERSION, APP_LABEL, FIELD_MANAGER, PRUNE};
 use lockstep_diff::owned_digest;
 use lockstep_health::{Health, Rules, Status};
-use lockstep_object::{Object, Text};
+use lockstep_object::{Object, Text, Value};
 
 /// The facts of a live object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,10 @@ pub struct Live {
 impl Live {
     /// Looks at an object.
     pub fn of(object: &Object, rules: &Rules, now: Timestamp) -> Self {
-        let health = rules.assess(object, now).unwrap_or_else(|| Health::new(Status::Healthy, ""));
+        let health = match object.kind() {
+            "App" if object.api_version() == API_VERSION => health_of_app(object),
+            _ => rules.assess(object, now).unwrap_or_else(|| Health::new(Status::Healthy, "")),
+        };
         Self {
             uid: object.str_at(&["metadata", "uid"]).into(),
             version: object.str_at(&["metadata", "resourceVersion"]).parse().unwrap_or_default(),
@@ -41,5 +44,21 @@ impl Live {
             deleting: object.at(&["metadata", "deletionTimestamp"]).is_some(),
             prune: object.annotation(PRUNE).map(Text::from),
         }
+    }
+}
+
+/// Judges an App that belongs to another App by its own conditions.
+fn health_of_app(app: &Object) -> Health {
+    let conditions = app.at(&["status", "conditions"]).and_then(Value::as_list);
+    let is = |kind: &str| {
+        let found = conditions.into_iter().flatten().find(|one| one.get("type").and_then(Value::as_str) == Some(kind));
+        found.and_then(|one| one.get("status")).and_then(Value::as_str) == Some("True")
+    };
+    let message = app.str_at(&["status", "message"]);
+    let current = app.at(&["status", "observedGeneration"]) == app.at(&["metadata", "generation"]);
+    match () {
+        () if is("Ready") && current => Health::new(Status::Healthy, ""),
+        () if is("Stalled") || app.str_at(&["status", "phase"]) == "Failed" => Health::new(Status::Degraded, message),
+        () => Health::new(Status::Progressing, message),
     }
 }

@@ -10,8 +10,8 @@ use lockstep_api::{AppSpec, AppStatus, Drift, HistoryEntry};
 use lockstep_object::ObjectKey;
 
 use crate::{
-    AppId, Context, DependencyFacts, Desired, Effect, Event, Inventory, Prepared, Problem, RevisionInfo, Ticket,
-    drift::Repairs, run::Run,
+    AppId, Context, DependencyFacts, Desired, Effect, Event, Inventory, Prepared, Problem, ProblemKind, RevisionInfo,
+    Ticket, drift::Repairs, run::Run,
 };
 
 /// How many syncs and repairs the status remembers.
@@ -164,6 +164,29 @@ impl AppState {
     /// Tells whether nothing is under way.
     pub fn is_idle(&self) -> bool {
         matches!(self.activity, Activity::Idle) && self.in_flight.is_empty()
+    }
+
+    /// Tells whether a kind is missing that the App needs.
+    pub fn waits_for_kind(&self) -> bool {
+        self.problem.as_ref().is_some_and(|problem| problem.kind == ProblemKind::UnknownKind)
+    }
+
+    /// Tells whether `facts` say more than what was last written.
+    pub fn is_behind(&self, facts: &AppStatus) -> bool {
+        (self.status_due.is_some() || self.written != *facts) && !self.is_finding_its_feet() && !self.deleting
+    }
+
+    /// Tells whether this is a restart of which nothing is known yet: what was written still stands.
+    pub(crate) fn is_finding_its_feet(&self) -> bool {
+        let known = self.synced.is_some() && self.written.observed_generation == self.generation;
+        let started = self.rendered.is_some() || self.problem.is_some() || self.source_problem.is_some();
+        known && !started && !self.deleting && !self.spec.suspend
+    }
+
+    /// The last status did not reach the cluster: it is written again in a second.
+    pub fn status_lost(&mut self, now: Timestamp) {
+        self.written = AppStatus { conditions: self.written.conditions.clone(), ..AppStatus::default() };
+        self.status_due = Some(now + jiff::SignedDuration::from_secs(1));
     }
 
     /// Decides: takes an event, returns what is to be done.

@@ -59,6 +59,18 @@ impl Step<'_, '_> {
             Event::Deleted { key, result } => self.deleted(&key, result),
             Event::Live { key, object } => self.live(&key, object.as_deref()),
             Event::Wake => {}
+            Event::RulesChanged => {
+                if self.state.problem.as_ref().is_some_and(|problem| problem.kind == ProblemKind::Forbidden) {
+                    self.state.rendered = None;
+                    self.state.retry_at = None;
+                }
+            }
+            Event::KindsChanged => {
+                if self.state.problem.as_ref().is_some_and(|problem| problem.kind == ProblemKind::UnknownKind) {
+                    self.state.retry_at = Some(self.context.now);
+                    self.state.failures = 0;
+                }
+            }
         }
     }
 
@@ -650,30 +662,20 @@ impl Step<'_, '_> {
         if removed {
             return;
         }
-        if self.is_finding_its_feet() {
-            return;
-        }
-        let facts = self.state.facts(self.context);
-        if facts == self.state.written {
-            self.state.status_due = None;
+        if self.state.is_finding_its_feet() {
             return;
         }
         let due = *self.state.status_due.get_or_insert(now + WORTH_TELLING);
-        if self.tell_now || due <= now {
-            self.state.status_due = None;
+        if !self.tell_now && due > now {
+            self.wake_at(due);
+            return;
+        }
+        self.state.status_due = None;
+        let facts = self.state.facts(self.context);
+        if facts != self.state.written {
             self.state.written = facts.clone();
             self.effects.push(Effect::Status(Box::new(facts)));
-        } else {
-            self.wake_at(due);
         }
-    }
-
-    /// Tells whether this is a restart, or a new commit, that nothing is known of yet: what was written still stands.
-    fn is_finding_its_feet(&self) -> bool {
-        let state = &self.state;
-        let known = state.synced.is_some() && state.written.observed_generation == state.generation;
-        let started = state.rendered.is_some() || state.problem.is_some() || state.source_problem.is_some();
-        known && !started && !state.deleting && !state.spec.suspend
     }
 
     /// Objects that became healthy after their time are healthy all the same.

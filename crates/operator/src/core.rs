@@ -1,0 +1,652 @@
+//! The one task that owns all state: takes messages, lets the engine decide, has the effects performed.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use lockstep_api::{API_VERSION, App, AppStatus, REFRESH};
+use lockstep_cluster::{Cluster, Resource, Watch, WatchEvent};
+use lockstep_engine::{
+    AppId, AppState, Context, DependencyFacts, Effect, Event, Live, LiveIndex, Notice, Problem, Scope, Ticket,
+};
+use lockstep_health::Rules;
+use lockstep_object::{Gk, Gvk, Object, ObjectKey};
+use lockstep_sources::Git;
+use tokio::{
+    sync::{Semaphore, broadcast, mpsc, oneshot},
+    task::{AbortHandle, JoinSet},
+};
+
+use crate::{
+    AppView, Settings, Told, notices,
+    perform::{self, Apply},
+    rendering::{self, Done, Job, Kept},
+    rules::Projects,
+    source::{self, Snapshot, SourceKey},
+    watches::Watches,
+};
+
+/// What the core is told.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// News of the Apps themselves.
+    App(WatchEvent),
+    /// News of the Projects.
+    Project(WatchEvent),
+    /// The cluster may know other kinds.
+    Kinds,
+    /// News of a source.
+    Source(SourceKey, Result<Arc<Snapshot>, Problem>),
+    /// News of the objects of a kind.
+    Watched(Gk, WatchEvent),
+    /// Somebody wants to see the Apps.
+    Apps(oneshot::Sender<Vec<AppView>>),
+    /// Finish what is in flight and end.
+    Stop,
+}
+
+/// What a performed effect answers.
+enum Answer {
+    Event(AppId, Event),
+    Rendered(AppId, Ticket, Done),
+    StatusWritten(AppId, bool),
+    Nothing,
+}
+
+/// An App and what belongs to it outside the engine.
+struct Entry {
+    state: AppState,
+    uid: String,
+    version: String,
+    finalizers: Vec<String>,
+    /// What the engine was last told, to tell news from our own writes.
+    seen: Option<(i64, String, bool, bool)>,
+    source: Option<SourceKey>,
+    kept: Option<Kept>,
+    writing: bool,
+    pending: Option<Box<AppStatus>>,
+}
+
+struct Source {
+    task: AbortHandle,
+    apps: HashSet<AppId>,
+    last: Option<Result<Arc<Snapshot>, Problem>>,
+}
+
+/// Renders at once; rendering is pure computation, so more than the cores gain nothing.
+const RENDERS: usize = 2;
+
+/// The one task that owns all state.
+pub(crate) struct Core {
+    cluster: Cluster,
+    git: Git,
+    settings: Settings,
+    messages: mpsc::Sender<Message>,
+    told: broadcast::Sender<Told>,
+    rules: Arc<Rules>,
+    watches: Arc<Watches>,
+    pool: Arc<Semaphore>,
+    apps: HashMap<AppId, Entry>,
+    projects: Projects,
+    sources: HashMap<SourceKey, Source>,
+    live: LiveIndex,
+    /// Which App wants an object: the first that asked for it.
+    claims: HashMap<ObjectKey, AppId>,
+    dependents: HashMap<AppId, HashSet<AppId>>,
+    timers: BinaryHeap<Reverse<(Timestamp, AppId)>>,
+    tasks: JoinSet<Answer>,
+    random: u64,
+    stopping: bool,
+}
+
+impl Core {
+    pub(crate) fn new(
+        cluster: Cluster,
+        git: Git,
+        settings: Settings,
+        messages: mpsc::Sender<Message>,
+        told: broadcast::Sender<Told>,
+    ) -> Self {
+        let watches = Arc::new(Watches::new(messages.clone()));
+        Self {
+            cluster,
+            git,
+            settings,
+            messages,
+            told,
+            rules: Arc::new(Rules::builtin()),
+            watches,
+            pool: Arc::new(Semaphore::new(RENDERS)),
+            apps: HashMap::new(),
+            projects: Projects::default(),
+            sources: HashMap::new(),
+            live: LiveIndex::default(),
+            claims: HashMap::new(),
+            dependents: HashMap::new(),
+            timers: BinaryHeap::new(),
+            tasks: JoinSet::new(),
+            random: u64::from(std::process::id()) ^ 0x9e37_79b9_7f4a_7c15,
+            stopping: false,
+        }
+    }
+
+    /// Runs until it is told to stop and nothing is in flight.
+    pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
+        let followers = self.follow_resources();
+        while !(self.stopping && self.tasks.is_empty()) {
+            let wait = self.until_next_timer();
+            tokio::select! {
+                Some(answer) = self.tasks.join_next() => match answer {
+                    Ok(answer) => self.take_answer(answer),
+                    Err(error) => tracing::error!(%error, "an effect ended without an answer"),
+                },
+                message = inbox.recv() => match message {
+                    Some(message) => self.take(message),
+                    None => self.stopping = true,
+                },
+                () = tokio::time::sleep(wait) => self.fire_timers(),
+            }
+        }
+        self.write_last_statuses().await;
+        followers.into_iter().for_each(|task| task.abort());
+        self.sources.values().for_each(|source| source.task.abort());
+    }
+
+    /// Writes what nobody has waited long enough for, so that the next operator begins where this one ends.
+    async fn write_last_statuses(&mut self) {
+        let ids: Vec<AppId> = self.apps.keys().cloned().collect();
+        for id in ids {
+            let Some(entry) = self.apps.get(&id) else { continue };
+            let facts = self.with_context(|context| entry.state.facts(context));
+            if entry.pending.is_some() || entry.state.is_behind(&facts) {
+                let cluster = self.cluster.clone();
+                self.tasks.spawn(async move {
+                    perform::write_status(cluster, id, Box::new(facts)).await;
+                    Answer::Nothing
+                });
+            }
+        }
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    // Following.
+
+    fn follow_resources(&self) -> Vec<AbortHandle> {
+        let resource = |plural: &str, kind: &str| Resource {
+            gvk: Gvk::from_api_version(API_VERSION, kind),
+            plural: plural.to_owned(),
+            scope: Scope::Namespaced,
+        };
+        let crds = Resource {
+            gvk: Gvk::new("apiextensions.k8s.io", "v1", "CustomResourceDefinition"),
+            plural: "customresourcedefinitions".to_owned(),
+            scope: Scope::Cluster,
+        };
+        vec![
+            self.follow(resource("projects", "Project"), Message::Project),
+            self.follow(resource("apps", "App"), Message::App),
+            self.follow(crds, |_| Message::Kinds),
+        ]
+    }
+
+    fn follow(&self, resource: Resource, message: fn(WatchEvent) -> Message) -> AbortHandle {
+        let mut watch = Watch::new(self.cluster.clone(), resource, "");
+        let messages = self.messages.clone();
+        let task = tokio::spawn(async move { while messages.send(message(watch.next().await)).await.is_ok() {} });
+        task.abort_handle()
+    }
+
+    fn until_next_timer(&self) -> Duration {
+        let Some(Reverse((at, _))) = self.timers.peek() else { return Duration::from_secs(3600) };
+        let millis = at.duration_since(crate::now()).as_millis().clamp(0, 3_600_000);
+        // Rounded up, so that it does not fire just before its time.
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0) + 1)
+    }
+
+    fn fire_timers(&mut self) {
+        let now = crate::now();
+        while self.timers.peek().is_some_and(|Reverse((at, _))| *at <= now) {
+            if let Some(Reverse((_, id))) = self.timers.pop() {
+                self.step(&id, Event::Wake);
+            }
+        }
+    }
+
+    // Messages.
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::App(event) => self.take_app(event),
+            Message::Project(event) => self.take_project(event),
+            Message::Kinds => self.kinds_changed(),
+            Message::Source(key, news) => self.take_source(&key, news),
+            Message::Watched(gk, event) => self.take_watched(&gk, event),
+            Message::Apps(sender) => {
+                // Who asked may be gone.
+                if sender.send(self.views()).is_err() {
+                    tracing::trace!("nobody waits for the apps any more");
+                }
+            }
+            Message::Stop => self.stopping = true,
+        }
+    }
+
+    fn take_app(&mut self, event: WatchEvent) {
+        match event {
+            WatchEvent::Live(object) => self.app_changed(&object),
+            WatchEvent::Gone(object) => self.app_gone(&AppId::new(object.namespace(), object.name())),
+            WatchEvent::Synced { uids } => {
+                let gone: Vec<AppId> = self
+                    .apps
+                    .iter()
+                    .filter(|(_, entry)| !uids.contains(&entry.uid))
+                    .map(|(id, _)| id.clone())
+                    .collect();
+                gone.iter().for_each(|id| self.app_gone(id));
+            }
+            WatchEvent::Failed(error) => tracing::warn!(%error, "the watch over Apps is interrupted"),
+        }
+    }
+
+    fn app_changed(&mut self, object: &Object) {
+        let id = AppId::new(object.namespace(), object.name());
+        if self.settings.namespace.as_ref().is_some_and(|only| *only != id.namespace) {
+            return;
+        }
+        let app = match perform::app_of(object) {
+            Ok(app) => app,
+            Err(error) => {
+                tracing::warn!(app = %id, %error, "the App cannot be read");
+                return;
+            }
+        };
+        let meta = app.metadata.clone();
+        let refresh = meta.annotations.get(REFRESH).cloned().unwrap_or_default();
+        let finalizer = meta.finalizers.iter().any(|name| name == lockstep_api::FINALIZER);
+        let deleting = meta.deletion_timestamp.is_some();
+        let seen = (meta.generation, refresh.clone(), deleting, finalizer);
+        let App { spec, status, .. } = app;
+        let entry = self.apps.entry(id.clone()).or_insert_with(|| Entry::new(AppState::new(id.clone(), status)));
+        entry.uid = meta.uid;
+        entry.version = meta.resource_version;
+        entry.finalizers = meta.finalizers;
+        if entry.seen.as_ref() == Some(&seen) {
+            return;
+        }
+        entry.seen = Some(seen);
+        let spec = Arc::new(spec);
+        for dependency in &spec.depends_on {
+            let namespace = dependency.namespace.as_ref().unwrap_or(&id.namespace);
+            let dependency = AppId::new(namespace, &dependency.name);
+            self.dependents.entry(dependency).or_default().insert(id.clone());
+        }
+        self.listen(&id, SourceKey::of(&spec.source, &id.namespace));
+        self.step(&id, Event::Spec { spec, generation: meta.generation, refresh, deleting, finalizer });
+        self.tell_last_news(&id);
+    }
+
+    fn app_gone(&mut self, id: &AppId) {
+        let Some(entry) = self.apps.remove(id) else { return };
+        if let Some(key) = &entry.source {
+            self.stop_listening(id, key);
+        }
+        self.claims.retain(|_, owner| owner != id);
+        self.wake_dependents(id);
+        // Who was refused because of this App may go on.
+        self.wake_all();
+    }
+
+    fn wake_all(&mut self) {
+        let ids: Vec<AppId> = self.apps.keys().cloned().collect();
+        ids.iter().for_each(|id| self.step(id, Event::Wake));
+    }
+
+    fn take_project(&mut self, event: WatchEvent) {
+        match event {
+            WatchEvent::Live(object) => {
+                let id = AppId::new(object.namespace(), object.name());
+                let project = serde_json::to_value(&object).and_then(serde_json::from_value::<lockstep_api::Project>);
+                match project {
+                    Ok(project) => self.projects.insert(id, project.spec),
+                    Err(error) => tracing::warn!(project = %id, %error, "the Project cannot be read"),
+                }
+            }
+            WatchEvent::Gone(object) => self.projects.remove(&AppId::new(object.namespace(), object.name())),
+            WatchEvent::Synced { .. } => {}
+            WatchEvent::Failed(error) => tracing::warn!(%error, "the watch over Projects is interrupted"),
+        }
+        for id in self.apps.keys().cloned().collect::<Vec<_>>() {
+            self.step(&id, Event::RulesChanged);
+        }
+    }
+
+    /// The definitions of kinds changed: Apps that wait for a kind look again.
+    fn kinds_changed(&mut self) {
+        let waiting: Vec<AppId> =
+            self.apps.iter().filter(|(_, entry)| entry.state.waits_for_kind()).map(|(id, _)| id.clone()).collect();
+        if waiting.is_empty() {
+            return;
+        }
+        let cluster = self.cluster.clone();
+        self.tasks.spawn(async move {
+            let seen = cluster.discovered();
+            if let Err(error) = cluster.refresh_discovery(seen).await {
+                tracing::warn!(%error, "the kinds of the cluster could not be asked for");
+            }
+            Answer::Nothing
+        });
+        waiting.iter().for_each(|id| self.step(id, Event::KindsChanged));
+    }
+
+    // Sources.
+
+    fn listen(&mut self, id: &AppId, key: SourceKey) {
+        let known = self.apps.get(id).and_then(|entry| entry.source.clone());
+        if known.as_ref() == Some(&key) {
+            return;
+        }
+        if let Some(known) = known {
+            self.stop_listening(id, &known);
+        }
+        if !self.sources.contains_key(&key) {
+            let follow = source::follow(key.clone(), self.git.clone(), self.cluster.clone(), self.messages.clone());
+            let task = tokio::spawn(follow).abort_handle();
+            self.sources.insert(key.clone(), Source { task, apps: HashSet::new(), last: None });
+        }
+        if let Some(source) = self.sources.get_mut(&key) {
+            source.apps.insert(id.clone());
+        }
+        if let Some(entry) = self.apps.get_mut(id) {
+            entry.source = Some(key);
+        }
+    }
+
+    fn stop_listening(&mut self, id: &AppId, key: &SourceKey) {
+        let Some(source) = self.sources.get_mut(key) else { return };
+        source.apps.remove(id);
+        if source.apps.is_empty() {
+            source.task.abort();
+            self.sources.remove(key);
+        }
+    }
+
+    fn take_source(&mut self, key: &SourceKey, news: Result<Arc<Snapshot>, Problem>) {
+        let Some(source) = self.sources.get_mut(key) else { return };
+        source.last = Some(news);
+        let apps: Vec<AppId> = source.apps.iter().cloned().collect();
+        apps.iter().for_each(|id| self.tell_last_news(id));
+    }
+
+    fn tell_last_news(&mut self, id: &AppId) {
+        let Some(snapshot) = self.snapshot_of(id) else { return };
+        let news = snapshot.map(|snapshot| snapshot.revision.clone());
+        self.step(id, Event::Resolved(news));
+    }
+
+    fn snapshot_of(&self, id: &AppId) -> Option<Result<Arc<Snapshot>, Problem>> {
+        self.sources.get(self.apps.get(id)?.source.as_ref()?)?.last.clone()
+    }
+
+    // The live index.
+
+    fn take_watched(&mut self, gk: &Gk, event: WatchEvent) {
+        match event {
+            WatchEvent::Live(object) => self.object_changed(object),
+            WatchEvent::Gone(object) => self.object_gone(&object.key()),
+            WatchEvent::Synced { uids } => {
+                let gone = self.live.keys_of(gk, |live| !uids.contains(live.uid.as_str()));
+                gone.iter().for_each(|key| self.object_gone(key));
+                self.watches.synced(gk);
+            }
+            WatchEvent::Failed(_) => {}
+        }
+    }
+
+    fn object_changed(&mut self, object: Object) {
+        let key = object.key();
+        let live = Live::of(&object, &self.rules, crate::now());
+        if !self.live.insert(&key, live) {
+            return;
+        }
+        if let Some(owner) = self.owner_of(&key) {
+            self.step(&owner, Event::Live { key, object: Some(Arc::new(object)) });
+        }
+    }
+
+    fn object_gone(&mut self, key: &ObjectKey) {
+        let owner = self.owner_of(key);
+        if self.live.remove(key).is_none() {
+            return;
+        }
+        if let Some(owner) = owner {
+            self.step(&owner, Event::Live { key: key.clone(), object: None });
+        }
+    }
+
+    /// Finds whose an object is: the App that claims it, else the one that its label names.
+    fn owner_of(&self, key: &ObjectKey) -> Option<AppId> {
+        if let Some(owner) = self.claims.get(key) {
+            return Some(owner.clone());
+        }
+        let label = self.live.get(key)?.app.as_ref()?;
+        let named = label.split_once('.').map(|(namespace, name)| AppId::new(namespace, name));
+        named.filter(|id| self.apps.contains_key(id))
+    }
+
+    // Decisions and their effects.
+
+    fn with_context<R>(&self, look: impl FnOnce(&Context<'_>) -> R) -> R {
+        let dependency = |id: &AppId| self.facts_of(id);
+        look(&Context { now: crate::now(), random: self.random, live: &self.live, dependency: &dependency })
+    }
+
+    fn facts_of(&self, id: &AppId) -> Option<DependencyFacts> {
+        let entry = self.apps.get(id)?;
+        let nobody = |_: &AppId| None;
+        let context = Context { now: crate::now(), random: 0, live: &self.live, dependency: &nobody };
+        Some(entry.state.dependency_facts(&context))
+    }
+
+    fn step(&mut self, id: &AppId, event: Event) {
+        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        // The state is taken out while it decides, so that the others can be looked at.
+        let Some(mut entry) = self.apps.remove(id) else { return };
+        let watched = self.dependents.contains_key(id);
+        let facts = |core: &Self, entry: &Entry| core.with_context(|context| entry.state.dependency_facts(context));
+        let before = watched.then(|| facts(self, &entry));
+        let effects = self.with_context(|context| entry.state.step(event, context));
+        let after = watched.then(|| facts(self, &entry));
+        self.apps.insert(id.clone(), entry);
+        for effect in effects {
+            self.perform(id, effect);
+        }
+        if before != after {
+            self.wake_dependents(id);
+        }
+    }
+
+    fn wake_dependents(&mut self, id: &AppId) {
+        let dependents: Vec<AppId> = self.dependents.get(id).into_iter().flatten().cloned().collect();
+        dependents.iter().for_each(|dependent| self.step(dependent, Event::Wake));
+    }
+
+    fn perform(&mut self, id: &AppId, effect: Effect) {
+        let (cluster, app) = (self.cluster.clone(), id.clone());
+        match effect {
+            Effect::WakeAt(at) => self.timers.push(Reverse((at, app))),
+            Effect::Status(status) => self.write_status(id, status),
+            Effect::Notify(notice) => self.notify(id, notice),
+            _ if self.stopping => {}
+            Effect::Render { ticket, .. } => self.render(id, ticket),
+            Effect::Apply { key, version, body, digest, create_namespace } => {
+                let known = self.live.get(&key).map(|live| live.version);
+                let (rules, apply) =
+                    (Arc::clone(&self.rules), Apply { key, version, body, digest, create_namespace, known });
+                self.tasks.spawn(async move { Answer::Event(app, perform::apply(cluster, rules, apply).await) });
+            }
+            Effect::Delete { key, version, uid } => {
+                self.tasks.spawn(async move { Answer::Event(app, perform::delete(cluster, key, version, uid).await) });
+            }
+            Effect::AddFinalizer | Effect::RemoveFinalizer => {
+                let Some(entry) = self.apps.get(id) else { return };
+                let (version, finalizers) = (entry.version.clone(), entry.finalizers.clone());
+                let ours = effect == Effect::AddFinalizer;
+                self.tasks.spawn(async move {
+                    // A failure is logged there, and tried again when the App is next seen.
+                    match perform::set_finalizer(cluster, app, version, finalizers, ours).await {
+                        Ok(()) | Err(_) => Answer::Nothing,
+                    }
+                });
+            }
+        }
+    }
+
+    fn render(&mut self, id: &AppId, ticket: Ticket) {
+        let Some(Ok(snapshot)) = self.snapshot_of(id) else { return };
+        let Some(entry) = self.apps.get(id) else { return };
+        let spec = Arc::clone(entry.state.spec());
+        let rules = self.projects.rules_for(id, &spec);
+        let job = Job { id: id.clone(), spec, rules, snapshot, kept: entry.kept.clone() };
+        let owned = entry.state.inventory().iter();
+        let mut kinds: Vec<Gvk> = Vec::new();
+        for (key, record) in owned {
+            if !kinds.iter().any(|kind| kind.kind == key.kind && kind.group == key.group) {
+                kinds.push(Gvk { group: key.group.clone(), version: record.version.clone(), kind: key.kind.clone() });
+            }
+        }
+        let (app, cluster) = (id.clone(), self.cluster.clone());
+        let (watches, pool) = (Arc::clone(&self.watches), Arc::clone(&self.pool));
+        self.tasks.spawn(async move {
+            // What is owned must be seen before it is planned what is no longer wanted.
+            watches.ensure(kinds, &cluster).await;
+            Answer::Rendered(app, ticket, rendering::perform(job, cluster, watches, pool).await)
+        });
+    }
+
+    fn take_answer(&mut self, answer: Answer) {
+        match answer {
+            Answer::Event(id, event) => {
+                if let Event::Applied { key, result: Ok(live), .. } = &event {
+                    self.live.insert(key, live.clone());
+                }
+                self.step(&id, event);
+            }
+            Answer::Rendered(id, ticket, done) => self.rendered(&id, ticket, done),
+            Answer::StatusWritten(id, again) => self.status_written(&id, again),
+            Answer::Nothing => {}
+        }
+    }
+
+    fn rendered(&mut self, id: &AppId, ticket: Ticket, done: Done) {
+        let Some(entry) = self.apps.get_mut(id) else { return };
+        entry.kept = done.kept;
+        if done.rendered {
+            tracing::debug!(app = %id, "rendered");
+        }
+        let mut conflicts = Vec::new();
+        if let Ok(prepared) = &done.result {
+            let label = id.label();
+            for one in &prepared.desired {
+                match self.claims.get(&one.key) {
+                    Some(owner) if owner != id => conflicts.push((one.key.clone(), owner.to_string())),
+                    _ => {
+                        let other = self.live.get(&one.key).and_then(|live| live.app.clone());
+                        let other = other.filter(|app| **app != *label && self.exists(app));
+                        match other {
+                            Some(app) => conflicts.push((one.key.clone(), app.to_string())),
+                            None => {
+                                self.claims.insert(one.key.clone(), id.clone());
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        self.step(id, Event::Rendered { ticket, result: done.result, conflicts });
+    }
+
+    fn exists(&self, label: &str) -> bool {
+        label.split_once('.').is_some_and(|(namespace, name)| self.apps.contains_key(&AppId::new(namespace, name)))
+    }
+
+    fn write_status(&mut self, id: &AppId, status: Box<AppStatus>) {
+        let Some(entry) = self.apps.get_mut(id) else { return };
+        if entry.writing {
+            entry.pending = Some(status);
+            return;
+        }
+        entry.writing = true;
+        let (app, cluster) = (id.clone(), self.cluster.clone());
+        self.tasks.spawn(async move {
+            let again = perform::write_status(cluster, app.clone(), status).await;
+            Answer::StatusWritten(app, again)
+        });
+    }
+
+    fn status_written(&mut self, id: &AppId, again: bool) {
+        let Some(entry) = self.apps.get_mut(id) else { return };
+        entry.writing = false;
+        if let Some(status) = entry.pending.take() {
+            self.write_status(id, status);
+        } else if again {
+            entry.state.status_lost(crate::now());
+            self.step(id, Event::Wake);
+        }
+    }
+
+    fn notify(&mut self, id: &AppId, notice: Notice) {
+        let now = crate::now();
+        if notice.warning {
+            tracing::warn!(app = %id, reason = notice.reason, "{}", notice.message);
+        } else {
+            tracing::info!(app = %id, reason = notice.reason, "{}", notice.message);
+        }
+        // A repair is told together with its drift; one event is enough.
+        if notice.reason != "DriftRepaired" && !self.stopping {
+            let uid = self.apps.get(id).map(|entry| entry.uid.clone()).unwrap_or_default();
+            let written = notices::write_event(self.cluster.clone(), id.clone(), uid, notice.clone(), now);
+            self.tasks.spawn(async move {
+                written.await;
+                Answer::Nothing
+            });
+        }
+        // Nobody may be listening.
+        if self.told.send(Told { time: now, app: id.clone(), notice }).is_err() {
+            tracing::trace!("nobody listens to notices");
+        }
+    }
+
+    fn views(&self) -> Vec<AppView> {
+        let mut views: Vec<AppView> = self.with_context(|context| {
+            let view = |(id, entry): (&AppId, &Entry)| AppView {
+                id: id.clone(),
+                spec: Arc::clone(entry.state.spec()),
+                status: entry.state.facts(context),
+                objects: entry.state.inventory().len(),
+            };
+            self.apps.iter().map(view).collect()
+        });
+        views.sort_by(|a, b| a.id.cmp(&b.id));
+        views
+    }
+}
+
+impl Entry {
+    fn new(state: AppState) -> Self {
+        Self {
+            state,
+            uid: String::new(),
+            version: String::new(),
+            finalizers: Vec::new(),
+            seen: None,
+            source: None,
+            kept: None,
+            writing: false,
+            pending: None,
+        }
+    }
+}

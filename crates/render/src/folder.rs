@@ -1,0 +1,207 @@
+//! Folders of plain manifests, and what else a folder can be.
+
+use lockstep_files::{Error, Kind, Reader};
+use lockstep_object::{Diagnostic, Object, Place, yaml};
+
+/// What is rendered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct RenderSpec {
+    /// The folder, from the root of the tree.
+    pub path: String,
+}
+
+/// What a folder is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SourceKind {
+    /// A folder of YAML and JSON manifests.
+    #[default]
+    Plain,
+    /// A folder with a kustomization.
+    Kustomize,
+    /// A Helm chart.
+    Helm,
+}
+
+/// The objects of a folder.
+#[derive(Clone, Debug, Default)]
+pub struct Rendered {
+    /// What the folder is.
+    pub kind: SourceKind,
+    /// The objects with their places, in the order of files and documents.
+    pub objects: Vec<(Object, Place)>,
+    /// What is wrong; with an error among them the objects must not be used.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// The names of a kustomization file.
+const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+/// Kubernetes itself takes no larger request; 10 MB of manifests in one file are still read.
+const LARGEST_FILE: usize = 32 << 20;
+
+/// Tells what a folder is: a chart by its `Chart.yaml`, a kustomization by its file, else plain manifests.
+pub fn recognise(reader: &Reader, path: &str) -> Result<SourceKind, Error> {
+    let has = |name: &str| -> Result<bool, Error> {
+        let path = lockstep_files::join(path, name)?;
+        Ok(reader.kind(&path)?.is_some_and(Kind::is_file))
+    };
+    if has("Chart.yaml")? {
+        return Ok(SourceKind::Helm);
+    }
+    for name in KUSTOMIZATIONS {
+        if has(name)? {
+            return Ok(SourceKind::Kustomize);
+        }
+    }
+    Ok(SourceKind::Plain)
+}
+
+/// Renders a folder. Bad files are diagnostics, not failures.
+pub fn render(reader: &Reader, spec: &RenderSpec) -> Rendered {
+    match render_folder(reader, &spec.path) {
+        Ok(rendered) => rendered,
+        Err(error) => {
+            let place = Place::file(spec.path.clone());
+            Rendered { diagnostics: vec![diagnostic(&error, place)], ..Rendered::default() }
+        }
+    }
+}
+
+fn diagnostic(error: &Error, place: Place) -> Diagnostic {
+    match error {
+        // These say their path themselves.
+        Error::NotFound { .. } => {
+            Diagnostic::error(Place::default(), error.to_string()).hint("check the path of the app's source")
+        }
+        Error::Escapes { .. } | Error::NotText { .. } => Diagnostic::error(Place::default(), error.to_string()),
+        error => Diagnostic::error(place, error.to_string()),
+    }
+}
+
+fn render_folder(reader: &Reader, path: &str) -> Result<Rendered, Error> {
+    let path = lockstep_files::join("", path)?;
+    match reader.kind(&path)? {
+        None => return Err(Error::NotFound { path }),
+        Some(kind) if kind.is_file() => {
+            let mut rendered = Rendered::default();
+            read_manifest(reader, &path, &mut rendered);
+            return Ok(rendered);
+        }
+        Some(_) => {}
+    }
+    let kind = recognise(reader, &path)?;
+    let mut rendered = Rendered { kind, ..Rendered::default() };
+    match kind {
+        SourceKind::Plain => read_plain(reader, &path, &mut rendered)?,
+        kind => rendered.diagnostics.push(not_there_yet(&path, kind)),
+    }
+    Ok(rendered)
+}
+
+fn not_there_yet(path: &str, kind: SourceKind) -> Diagnostic {
+    let (what, hint) = match kind {
+        SourceKind::Helm => ("a Helm chart", "render it with `helm template` and commit the result"),
+        _ => ("a kustomization", "build it with `kustomize build` and commit the result"),
+    };
+    let message = format!("the folder is {what}, which this version cannot render yet");
+    Diagnostic::error(Place::file(path.to_owned()), message).hint(hint)
+}
+
+/// Reads all manifests below a folder. Folders that are charts or kustomizations are sources of their own and left out.
+fn read_plain(reader: &Reader, path: &str, rendered: &mut Rendered) -> Result<(), Error> {
+    for entry in reader.list(path)? {
+        if entry.name.starts_with('.') {
+            continue;
+        }
+        let below = lockstep_files::join(path, &entry.name)?;
+        match entry.kind {
+            Kind::Folder => match recognise(reader, &below)? {
+                SourceKind::Plain => read_plain(reader, &below, rendered)?,
+                _ => {
+                    let message = "the folder is a source of its own and was left out; make it an app by its path";
+                    rendered.diagnostics.push(Diagnostic::warning(Place::file(below), message));
+                }
+            },
+            Kind::File | Kind::Executable if is_manifest(&entry.name) => read_manifest(reader, &below, rendered),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_manifest(name: &str) -> bool {
+    [".yaml", ".yml", ".json"].iter().any(|extension| name.ends_with(extension))
+}
+
+fn read_manifest(reader: &Reader, path: &str, rendered: &mut Rendered) {
+    let text = match reader.read(path) {
+        Ok(bytes) if bytes.len() > LARGEST_FILE => {
+            let message = format!("the file has {} MiB; at most {} are read", bytes.len() >> 20, LARGEST_FILE >> 20);
+            rendered.diagnostics.push(Diagnostic::error(Place::file(path), message));
+            return;
+        }
+        Ok(bytes) => bytes,
+        Err(error) => {
+            rendered.diagnostics.push(diagnostic(&error, Place::file(path)));
+            return;
+        }
+    };
+    if text.starts_with(b"version https://git-lfs.github.com/spec/") {
+        let message = "the file is a Git LFS pointer; its content is not in the repository";
+        rendered.diagnostics.push(Diagnostic::error(Place::file(path), message).hint("keep manifests out of LFS"));
+        return;
+    }
+    let Ok(text) = std::str::from_utf8(&text) else {
+        rendered.diagnostics.push(diagnostic(&Error::NotText { path: path.to_owned() }, Place::default()));
+        return;
+    };
+    let (objects, diagnostics) = yaml::parse_objects(path, text);
+    rendered.objects.extend(objects);
+    rendered.diagnostics.extend(diagnostics);
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_files::FileTree;
+
+    use super::*;
+
+    fn check(files: &[(&str, &str)], path: &str) -> Rendered {
+        let tree = FileTree::from_files(files.iter().map(|(path, text)| (*path, text.as_bytes().to_vec()))).unwrap();
+        render(&tree.reader(), &RenderSpec { path: path.to_owned() })
+    }
+
+    const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+
+    #[test]
+    fn manifests_of_all_folders_are_read_with_their_places() {
+        let rendered = check(
+            &[
+                ("app/a.yaml", MAP),
+                ("app/b/c.json", r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c"}}"#),
+                ("app/README.md", "x"),
+                ("other.yaml", ":"),
+            ],
+            "app",
+        );
+        assert!(rendered.diagnostics.is_empty(), "{:?}", rendered.diagnostics);
+        let places: Vec<&str> = rendered.objects.iter().map(|(_, place)| place.file.as_str()).collect();
+        assert_eq!(places, ["app/a.yaml", "app/b/c.json"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        let rendered = check(&[("app/a.yaml", "a: [\n")], "app");
+        assert!(rendered.diagnostics[0].to_string().starts_with("app/a.yaml:"), "{}", rendered.diagnostics[0]);
+        assert!(check(&[("a/a.yaml", MAP)], "b").diagnostics[0].is_error());
+        assert!(check(&[("a.yaml", MAP)], "..").diagnostics[0].is_error());
+        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:x\nsize 1\n";
+        assert!(check(&[("a.yaml", pointer)], "").diagnostics[0].message.contains("LFS"));
+    }
+
+    #[test]
+    fn a_kustomization_below_a_plain_folder_is_left_out_with_a_word() {
+        let rendered = check(&[("app/a.yaml", MAP), ("app/k/kustomization.yaml", "")], "app");
+        assert_eq!((rendered.objects.len(), rendered.diagnostics.len()), (1, 1));
+        assert!(!rendered.diagnostics[0].is_error());
+    }
+}
