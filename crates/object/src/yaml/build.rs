@@ -14,7 +14,7 @@ use super::{
     float,
     resolve::{Resolved, resolve, resolve_plain},
 };
-use crate::{Diagnostic, Key, Map, Place, Value};
+use crate::{Diagnostic, Key, List, Map, Place, Value};
 
 /// The documents of a text, one after the other.
 pub(super) struct Documents<'t> {
@@ -108,6 +108,15 @@ enum Kind {
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct TypedKey(Kind, Key);
 
+/// A key on its way into a map.
+enum MapKey {
+    Known(TypedKey),
+    /// JSON cannot have it; these are Go's words for it.
+    Unsupported(String),
+    /// What is wrong was told.
+    Invalid,
+}
+
 struct Anchored {
     node: Option<Node>,
     /// How many nodes are decoded when it is referred to.
@@ -119,13 +128,25 @@ struct Builder<'t> {
     strict: bool,
     anchors: HashMap<Cow<'t, str>, Anchored>,
     complaints: Complaints,
+    /// The items of the lists that are being read, the innermost last: one allocation serves all.
+    items: Vec<Value>,
+    /// The entries of the maps that are being read.
+    entries: Vec<(Key, Value)>,
     decoded: u64,
     aliased: u64,
 }
 
 impl<'t> Builder<'t> {
     fn new(strict: bool) -> Self {
-        Self { strict, anchors: HashMap::new(), complaints: Complaints::default(), decoded: 0, aliased: 0 }
+        Self {
+            strict,
+            anchors: HashMap::new(),
+            complaints: Complaints::default(),
+            items: Vec::new(),
+            entries: Vec::new(),
+            decoded: 0,
+            aliased: 0,
+        }
     }
 
     /// Reads a document whose start was read.
@@ -249,101 +270,98 @@ impl<'t> Builder<'t> {
     }
 
     fn list(&mut self, events: &mut Events<'t>, depth: usize) -> Result<Node, Failure> {
-        let mut items = Vec::new();
+        let start = self.items.len();
         loop {
             let (event, mark) = events.next()?;
             if matches!(event, Event::ListEnd) {
+                let items: List = self.items.drain(start..).collect();
                 return Ok(Node { value: items.into(), kind: Kind::List, set: None });
             }
             let node = self.node(events, event, mark, depth + 1)?;
-            items.push(self.for_json(node.value, mark));
+            let item = self.for_json(node.value, mark);
+            self.items.push(item);
         }
     }
 
     fn map(&mut self, events: &mut Events<'t>, depth: usize) -> Result<Node, Failure> {
-        let mut entries = Entries { list: Vec::new(), set: None, known: HashSet::new() };
+        let start = self.entries.len();
+        let mut seen = Seen::default();
         loop {
             let (event, key_mark) = events.next()?;
             if matches!(event, Event::MapEnd) {
-                let value = Value::Map(entries.list.into_iter().collect());
-                return Ok(Node { value, kind: Kind::Map, set: entries.set });
+                let map: Map = self.entries.drain(start..).collect();
+                return Ok(Node { value: map.into(), kind: Kind::Map, set: seen.set });
             }
             if is_merge(&event) {
                 // Even this key can be referred to.
                 self.node(events, event, key_mark, depth + 1)?;
-                self.merge(events, &mut entries, depth)?;
+                self.merge(events, &mut seen, depth)?;
                 continue;
             }
             let key = self.key(events, event, key_mark, depth)?;
             let (event, mark) = events.next()?;
             let node = self.node(events, event, mark, depth + 1)?;
             let value = self.for_json(node.value, mark);
-            let Some(key) = self.key_text(key, &value, key_mark) else { continue };
+            let key = match key {
+                MapKey::Known(key) => key,
+                MapKey::Unsupported(key) => {
+                    let value = if value.is_null() { "<nil>".to_owned() } else { as_go(&value) };
+                    let message = format!("unsupported map key of {key}, value: {value}");
+                    self.complaints.convert.get_or_insert((key_mark, message));
+                    continue;
+                }
+                MapKey::Invalid => continue,
+            };
             if self.strict {
-                self.set(&mut entries, key.clone(), mark);
+                self.set(&mut seen, key.clone(), mark);
             }
-            entries.list.push((key.1, value));
+            self.entries.push((key.1, value));
         }
     }
 
     /// Notes that a key is set, and complains if it was set before.
-    fn set(&mut self, entries: &mut Entries, key: TypedKey, mark: Mark) {
+    fn set(&mut self, seen: &mut Seen, key: TypedKey, mark: Mark) {
         let not_a_number = key.0 == Kind::Float && key.1 == ".nan";
-        if !entries.known.insert(key.clone()) && !not_a_number {
+        if !seen.known.insert(key.clone()) && !not_a_number {
             let line = format!("line {}: key {} already set in map", mark.line + 1, key.as_go());
             self.complaints.duplicates.push((mark, line));
         }
-        entries.set.get_or_insert_default().push((key, mark));
+        seen.set.get_or_insert_default().push((key, mark));
     }
 
-    fn key(&mut self, events: &mut Events<'t>, event: Event<'t>, mark: Mark, depth: usize) -> Result<Node, Failure> {
-        match event {
+    fn key(&mut self, events: &mut Events<'t>, event: Event<'t>, mark: Mark, depth: usize) -> Result<MapKey, Failure> {
+        let node = match event {
             // Most keys are words, and a word needs nothing but interning.
             Event::Scalar(Scalar { value, properties: None, implicit })
                 if !implicit || matches!(resolve_plain(&value, false), Resolved::Text(_)) =>
             {
                 self.decoded = self.decoded.saturating_add(1);
-                Ok(Node { value: value.as_ref().into(), kind: Kind::Text, set: None })
+                return Ok(MapKey::Known(TypedKey(Kind::Text, Key::new(&value))));
             }
-            event => self.node(events, event, mark, depth + 1),
-        }
-    }
-
-    /// Turns a key into a text as the conversion to JSON does.
-    fn key_text(&mut self, key: Node, value: &Value, mark: Mark) -> Option<TypedKey> {
-        let text: Key = match &key.value {
+            event => self.node(events, event, mark, depth + 1)?,
+        };
+        let text: Key = match &node.value {
             Value::Text(text) => text.as_str().into(),
             Value::Int(number) => itoa::Buffer::new().format(*number).into(),
             Value::Bool(truth) => if *truth { "true" } else { "false" }.into(),
             Value::Float(number) => float::format_g32(*number).into(),
-            Value::Null | Value::UInt(_) => {
-                let (kind, key) = if key.kind == Kind::Null {
-                    ("%!s(<nil>)", "<nil>".to_owned())
-                } else {
-                    ("uint64", format!("{:#x}", number_of(&key.value)))
-                };
-                let message = format!(
-                    "unsupported map key of type: {kind}, key: {key}, value: {}",
-                    if value.is_null() { "<nil>".to_owned() } else { as_go(value) }
-                );
-                self.complaints.convert.get_or_insert((mark, message));
-                return None;
-            }
+            Value::Null => return Ok(MapKey::Unsupported("type: %!s(<nil>), key: <nil>".to_owned())),
+            Value::UInt(number) => return Ok(MapKey::Unsupported(format!("type: uint64, key: {number:#x}"))),
             Value::List(_) | Value::Map(_) => {
-                self.complaints.decode(mark, format!("invalid map key: {}", as_go(&key.value)));
-                return None;
+                self.complaints.decode(mark, format!("invalid map key: {}", as_go(&node.value)));
+                return Ok(MapKey::Invalid);
             }
         };
-        Some(TypedKey(key.kind, text))
+        Ok(MapKey::Known(TypedKey(node.kind, text)))
     }
 
     /// Reads the value of `<<` and sets its entries.
-    fn merge(&mut self, events: &mut Events<'t>, entries: &mut Entries, depth: usize) -> Result<(), Failure> {
+    fn merge(&mut self, events: &mut Events<'t>, seen: &mut Seen, depth: usize) -> Result<(), Failure> {
         let (event, mark) = events.next()?;
         if !matches!(event, Event::ListStart(_)) {
             self.want_map(&event, mark);
             let node = self.node(events, event, mark, depth + 1)?;
-            self.merge_node(entries, node, mark);
+            self.merge_node(seen, node, mark);
             return Ok(());
         }
         let mut nodes = Vec::new();
@@ -357,7 +375,7 @@ impl<'t> Builder<'t> {
         }
         // Of several maps the first counts.
         for (node, mark) in nodes.into_iter().rev() {
-            self.merge_node(entries, node, mark);
+            self.merge_node(seen, node, mark);
         }
         Ok(())
     }
@@ -369,15 +387,15 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn merge_node(&mut self, entries: &mut Entries, node: Node, mark: Mark) {
+    fn merge_node(&mut self, seen: &mut Seen, node: Node, mark: Mark) {
         let Value::Map(map) = node.value else {
             self.complaints.decode(mark, MERGE);
             return;
         };
         for (key, mark) in node.set.into_iter().flat_map(|set| *set) {
-            self.set(entries, key, mark);
+            self.set(seen, key, mark);
         }
-        entries.list.extend(map.into_entries());
+        self.entries.extend(map.into_entries());
     }
 
     /// Does to a value what the way through JSON does: whole floats become integers, infinities are refused.
@@ -399,8 +417,9 @@ impl<'t> Builder<'t> {
 
 const MERGE: &str = "map merge requires map or sequence of maps as the value";
 
-struct Entries {
-    list: Vec<(Key, Value)>,
+/// What a map has set so far; only used when duplicates are errors.
+#[derive(Default)]
+struct Seen {
     set: Set,
     known: HashSet<TypedKey>,
 }
@@ -441,13 +460,6 @@ pub(super) fn json_number(number: f64) -> Value {
     }
     // From 2^53 Go writes zeros behind the shortest digits, so the text decides.
     number.to_string().parse().map_or(Value::Float(number), |whole: i64| whole.into())
-}
-
-fn number_of(value: &Value) -> u64 {
-    match value {
-        Value::UInt(number) => *number,
-        _ => 0,
-    }
 }
 
 /// Turns bytes into a text as Go's JSON does: each byte that is not UTF-8 becomes a replacement character.
