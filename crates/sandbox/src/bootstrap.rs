@@ -69,3 +69,26 @@ fn put(server: &mut Server, moment: &mut Moment, store: &str, kind: &str, name: 
     fill(&mut object);
     server.store.put(&store.into(), object);
 }
+
+/// Makes the nodes that pretend to run pods.
+pub(crate) fn nodes(server: &mut Server, moment: &mut Moment) {
+    for name in server.settings.nodes.clone() {
+        if server.store.get("/nodes", "", &name).is_some() {
+            continue;
+        }
+        let time = moment.seconds();
+        let ready = map! {
+            "type" => "Ready", "status" => "True", "lastHeartbeatTime" => time.as_str(), "lastTransitionTime" => time.as_str(),
+            "reason" => "KubeletReady", "message" => "kubelet is posting ready status",
+        };
+        let amounts = || map! { "cpu" => "32", "memory" => "256Gi", "pods" => "10000" };
+        let labels = map! { "kubernetes.io/hostname" => name.as_str(), "kubernetes.io/os" => "linux", "kubernetes.io/arch" => "amd64" };
+        let metadata = map! { "name" => name.as_str(), "uid" => moment.uid(), "creationTimestamp" => time, "labels" => labels };
+        let info = map! { "kubeletVersion" => "v1.36.3", "operatingSystem" => "linux", "architecture" => "amd64" };
+        let status = map! {
+            "capacity" => amounts(), "allocatable" => amounts(), "conditions" => vec![Value::Map(ready)], "nodeInfo" => info,
+        };
+        let node = map! { "apiVersion" => "v1", "kind" => "Node", "metadata" => metadata, "spec" => lockstep_object::Map::new(), "status" => status };
+        server.store.put(&"/nodes".into(), Object::new(node));
+    }
+}

@@ -92,6 +92,9 @@ impl Server {
             if resource.is("", "namespaces") {
                 set_at(marked.root_mut(), &["status", "phase"], "Terminating");
             }
+            if resource.is("apiextensions.k8s.io", "customresourcedefinitions") {
+                crate::crd::mark_terminating(&mut marked, &moment.seconds());
+            }
         } else {
             let known = object.at(&["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_i64).unwrap_or_default();
             if grace < known {
@@ -115,7 +118,7 @@ impl Server {
         }
         let stored = self.store.put(&resource.store, marked);
         let object = stored.object.clone();
-        self.after_mark(resource, &object);
+        self.after_mark(resource, &object, moment);
         Ok(Deleted { object, gone: false })
     }
 

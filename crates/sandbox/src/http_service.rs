@@ -120,7 +120,7 @@ impl Sandbox {
         let dirty = server.store.is_dirty();
         drop(server);
         if dirty {
-            self.inner.wake.notify_one();
+            self.inner.wake.notify();
         }
         reply
     }

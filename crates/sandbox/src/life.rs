@@ -33,6 +33,9 @@ impl Server {
             }
         }
         crate::bootstrap::roles(self, moment);
+        if self.settings.controllers {
+            crate::bootstrap::nodes(self, moment);
+        }
     }
 
     /// Refuses objects for a namespace that is not there or goes.
@@ -113,8 +116,10 @@ impl Server {
     }
 
     /// Does what follows from an object being marked for deletion.
-    pub(crate) fn after_mark(&mut self, resource: &Resource, object: &Object) {
-        let _ = (resource, object);
+    pub(crate) fn after_mark(&mut self, resource: &Resource, object: &Object, moment: &mut Moment) {
+        if resource.is("apiextensions.k8s.io", "customresourcedefinitions") {
+            self.finish_definition(object.name(), moment);
+        }
     }
 
     /// Deletes every object of a namespace; returns how many are left because somebody holds them.

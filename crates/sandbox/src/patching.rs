@@ -27,7 +27,7 @@ pub(crate) enum PatchKind {
 }
 
 impl PatchKind {
-    fn of(call: &Call<'_>) -> Outcome<Self> {
+    pub(crate) fn of(call: &Call<'_>) -> Outcome<Self> {
         match media_type(call).as_str() {
             "application/json-patch+json" => Ok(Self::Json),
             "application/merge-patch+json" => Ok(Self::Merge),
@@ -272,7 +272,7 @@ fn check_identity(call: &Call<'_>, object: &Object) -> Outcome<()> {
 }
 
 /// Reads the body of an apply.
-fn read_apply(call: &mut Call<'_>, validation: FieldValidation) -> Outcome<Value> {
+pub(crate) fn read_apply(call: &mut Call<'_>, validation: FieldValidation) -> Outcome<Value> {
     let body = call.request.body.clone();
     let text = std::str::from_utf8(&body).map_err(|_| Failure::bad_request("error decoding YAML: yaml: invalid leading UTF-8 octet"))?;
     let value = lockstep_object::yaml::parse(text)

@@ -48,6 +48,10 @@ pub struct Options {
     pub bare: bool,
     /// How long a simulated kubelet takes to make a pod ready.
     pub kubelet_delay: Duration,
+    /// The nodes that pretend to run pods; one named `sandbox` if empty. Only with controllers.
+    pub nodes: Vec<String>,
+    /// Nobody gives pods to nodes or addresses to load balancers, as in a cluster without scheduler and cloud.
+    pub no_scheduler: bool,
     /// The file in which the objects are kept; in memory without.
     pub data: Option<PathBuf>,
     /// The token of the user `admin`; drawn if missing.
@@ -91,7 +95,28 @@ pub(crate) struct Inner {
     admin_token: String,
     faults: RwLock<Option<FaultHook>>,
     counts: Mutex<BTreeMap<(String, String, String, String), u64>>,
-    pub(crate) wake: tokio::sync::Notify,
+    pub(crate) wake: Arc<Signal>,
+}
+
+/// Wakes the controllers.
+#[derive(Default)]
+pub(crate) struct Signal {
+    set: Mutex<bool>,
+    changed: std::sync::Condvar,
+}
+
+impl Signal {
+    pub(crate) fn notify(&self) {
+        *self.set.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_one();
+    }
+
+    fn wait(&self, pause: Duration) {
+        let guard = self.set.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(guard, pause, |set| !*set);
+        let (mut guard, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        *guard = false;
+    }
 }
 
 impl Sandbox {
@@ -107,8 +132,13 @@ impl Sandbox {
         let mut access = Access::default();
         access.tokens.insert(admin_token.clone(), User::new("admin", &["system:masters"]));
         access.key = (0..4).flat_map(|_| moment.draw().to_le_bytes()).collect();
-        let settings =
-            Settings { bare: options.bare, controllers: options.controllers, kubelet_delay: options.kubelet_delay };
+        let settings = Settings {
+            bare: options.bare,
+            controllers: options.controllers,
+            kubelet_delay: options.kubelet_delay,
+            scheduler: !options.no_scheduler,
+            nodes: if options.nodes.is_empty() { vec!["sandbox".to_owned()] } else { options.nodes.clone() },
+        };
         let mut server = Server::new(settings, access, options.data.is_some());
         server.bootstrap(&mut moment);
         let inner = Inner {
@@ -118,9 +148,42 @@ impl Sandbox {
             admin_token,
             faults: RwLock::default(),
             counts: Mutex::default(),
-            wake: tokio::sync::Notify::new(),
+            wake: Arc::default(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let sandbox = Self { inner: Arc::new(inner) };
+        if options.controllers && options.clock.is_none() {
+            sandbox.start_controllers()?;
+        }
+        Ok(sandbox)
+    }
+
+    /// Lets the simulated controllers do what is due now. Returns when they want to be called again.
+    ///
+    /// Without a clock of its own the server does this itself; with one, whoever moves the clock calls it.
+    pub fn step(&self) -> Option<Timestamp> {
+        let mut moment = self.moment();
+        crate::controllers::step(&mut self.lock(), &mut moment)
+    }
+
+    /// Runs the controllers beside the requests, until the last handle of the server is gone.
+    fn start_controllers(&self) -> Result<(), StartError> {
+        let weak = Arc::downgrade(&self.inner);
+        let signal = self.inner.wake.clone();
+        let run = move || {
+            loop {
+                let Some(inner) = weak.upgrade() else { return };
+                let sandbox = Self { inner };
+                let next = sandbox.step();
+                let now = sandbox.now();
+                drop(sandbox);
+                // Looks at least once a second whether the server is still wanted.
+                let longest = Duration::from_secs(1);
+                let pause = next.map_or(longest, |at| Duration::try_from(at.duration_since(now)).unwrap_or_default().min(longest));
+                signal.wait(pause);
+            }
+        };
+        let thread = std::thread::Builder::new().name("sandbox-controllers".to_owned()).spawn(run);
+        thread.map(|_| ()).map_err(|error| StartError(error.to_string()))
     }
 
     /// Returns a service that answers as the user `admin` when a request brings no credentials.

@@ -26,6 +26,10 @@ pub(crate) struct Settings {
     pub(crate) bare: bool,
     pub(crate) controllers: bool,
     pub(crate) kubelet_delay: Duration,
+    /// Pods are given to nodes, load balancers get addresses.
+    pub(crate) scheduler: bool,
+    /// The nodes that pretend to run pods.
+    pub(crate) nodes: Vec<String>,
 }
 
 /// The whole state of the server.

@@ -262,7 +262,7 @@ impl Server {
         self.admit_update(write, old, &mut new)?;
         keep_system_metadata(old, &mut new);
         match write.subresource.as_deref() {
-            Some("status") => strategy::prepare_status(&resource, old, &mut new),
+            Some("status" | "approval") => strategy::prepare_status(&resource, old, &mut new),
             _ => strategy::prepare_update(&resource, old, &mut new),
         }
         self.prepare_kind_update(write, old, &mut new)?;

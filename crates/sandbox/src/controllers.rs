@@ -1,5 +1,0 @@
-//! Simulated controllers.
-
-/// What controllers remember between steps.
-#[derive(Debug, Default)]
-pub(crate) struct Memory {}
