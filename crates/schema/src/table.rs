@@ -8,7 +8,7 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     io::{Read, Write},
     ops::Range,
     sync::{Arc, OnceLock},
@@ -45,7 +45,7 @@ pub struct Table {
 struct Definitions {
     text: String,
     lines: Vec<(Range<usize>, Range<usize>)>,
-    by_name: BTreeMap<Arc<str>, usize>,
+    by_name: HashMap<Arc<str>, usize>,
     types: Vec<OnceLock<Option<Arc<Type>>>>,
 }
 

@@ -13,6 +13,10 @@ use super::{
 };
 
 pub(crate) fn compare(left: &Typed, right: &Typed) -> Result<Comparison, Problems> {
+    // An update or apply without effect is the usual case.
+    if tree::equal(&left.value, &right.value) {
+        return Ok(Comparison::default());
+    }
     let mut walk = Walk { types: &left.types, comparison: Comparison::default(), found: Found::default() };
     walk.value(Some(&left.value), Some(&right.value), &left.of);
     walk.found.end()?;

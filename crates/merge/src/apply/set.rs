@@ -193,6 +193,16 @@ impl FieldSet {
         &mut self.children[place].1
     }
 
+    /// Adds an element that is greater than all that are here.
+    pub(crate) fn push(&mut self, element: Element, is_member: bool, below: Self) {
+        if !below.members.is_empty() || !below.children.is_empty() {
+            self.children.push((element.clone(), below));
+        }
+        if is_member {
+            self.members.push(element);
+        }
+    }
+
     fn push_child(&mut self, element: &Element, child: Self) {
         if !child.is_empty() {
             self.children.push((element.clone(), child));

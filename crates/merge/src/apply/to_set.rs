@@ -12,76 +12,79 @@ use super::{
 };
 
 pub(crate) fn fields(typed: &Typed) -> Result<FieldSet, Problems> {
-    let mut walk = Walk { types: &typed.types, set: FieldSet::new(), found: Found::default() };
-    walk.value(&typed.value, &typed.of);
+    let mut walk = Walk { types: &typed.types, found: Found::default() };
+    let node = walk.value(&typed.value, &typed.of);
     walk.found.end()?;
-    Ok(walk.set)
+    Ok(node.below)
 }
 
 struct Walk<'a> {
     types: &'a Types,
-    set: FieldSet,
     found: Found,
 }
 
-impl Walk<'_> {
-    fn value(&mut self, value: &Value, of: &TypeRef) {
-        let Some(resolved) = self.types.resolve(of) else { return self.found.add(unknown_type(of)) };
-        if self.found.too_deep() {
-            return;
-        }
-        match Forms::of(&resolved, Some(value)).form() {
-            None => self.found.add(no_form(of)),
-            Some(Form::Scalar(_)) => self.own(),
-            Some(Form::List(form)) if form.relationship == Relationship::Atomic => self.own(),
-            Some(Form::Map(form)) if form.relationship == Relationship::Atomic => self.own(),
-            Some(Form::List(form)) => {
-                if let Value::List(items) = value {
-                    self.items(form, items);
-                }
-            }
-            Some(Form::Map(form)) => {
-                if let Value::Map(map) = value {
-                    self.fields(form, map);
-                }
-            }
-        }
-    }
+/// What a value sets: itself as a whole, or fields below it.
+#[derive(Default)]
+struct Node {
+    whole: bool,
+    below: FieldSet,
+}
 
-    fn own(&mut self) {
-        self.set.insert(&self.found.path);
+impl Walk<'_> {
+    fn value(&mut self, value: &Value, of: &TypeRef) -> Node {
+        let whole = Node { whole: true, below: FieldSet::new() };
+        let Some(resolved) = self.types.resolve(of) else {
+            self.found.add(unknown_type(of));
+            return Node::default();
+        };
+        if self.found.too_deep() {
+            return Node::default();
+        }
+        match (Forms::of(&resolved, Some(value)).form(), value) {
+            (None, _) => {
+                self.found.add(no_form(of));
+                Node::default()
+            }
+            (Some(Form::Scalar(_)), _) => whole,
+            (Some(Form::List(form)), _) if form.relationship == Relationship::Atomic => whole,
+            (Some(Form::Map(form)), _) if form.relationship == Relationship::Atomic => whole,
+            (Some(Form::List(form)), Value::List(items)) => Node { whole: false, below: self.items(form, items) },
+            (Some(Form::Map(form)), Value::Map(map)) => Node { whole: false, below: self.fields(form, map) },
+            _ => Node::default(),
+        }
     }
 
     /// Items of the same key are owned as one, without what is below them.
-    fn items(&mut self, form: &ListType, items: &List) {
-        let elements: Vec<Option<Element>> =
-            items.iter().map(|item| item_element(form, item, self.types).ok()).collect();
-        let mut counts: BTreeMap<&Element, usize> = BTreeMap::new();
-        for element in elements.iter().flatten() {
-            *counts.entry(element).or_default() += 1;
-        }
-        for (item, element) in items.iter().zip(&elements) {
-            let Some(element) = element else { continue };
-            self.found.path.push(element.clone());
-            if counts.get(element) == Some(&1) {
-                self.value(item, &form.item);
+    fn items(&mut self, form: &ListType, items: &List) -> FieldSet {
+        let mut elements: BTreeMap<Element, Option<&Value>> = BTreeMap::new();
+        for item in items {
+            if let Ok(element) = item_element(form, item, self.types) {
+                elements.entry(element).and_modify(|known| *known = None).or_insert(Some(item));
             }
-            self.own();
-            self.found.path.pop();
         }
+        let mut set = FieldSet::new();
+        for (element, only) in elements {
+            self.found.path.push(element.clone());
+            let node = only.map(|item| self.value(item, &form.item)).unwrap_or_default();
+            self.found.path.pop();
+            set.push(element, true, node.below);
+        }
+        set
     }
 
     /// Named fields count by what is below them; other fields, nulls and empty maps count by being there.
-    fn fields(&mut self, form: &MapType, map: &Map) {
-        for (name, below) in map.iter() {
+    fn fields(&mut self, form: &MapType, map: &Map) -> FieldSet {
+        let mut entries: Vec<_> = map.iter().collect();
+        entries.sort_unstable_by_key(|(name, _)| *name);
+        let mut set = FieldSet::new();
+        for (name, value) in entries {
             let Some(of) = form.type_of(name) else { continue };
             self.found.path.push(Element::Field(name.clone()));
-            self.value(below, of);
-            let empty = below.is_null() || below.as_map().is_some_and(Map::is_empty);
-            if empty || form.field(name).is_none() {
-                self.own();
-            }
-            self.found.path.pop();
+            let node = self.value(value, of);
+            let Some(element) = self.found.path.pop() else { continue };
+            let empty = value.is_null() || value.as_map().is_some_and(Map::is_empty);
+            set.push(element, node.whole || empty || form.field(name).is_none(), node.below);
         }
+        set
     }
 }

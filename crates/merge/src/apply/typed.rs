@@ -1,9 +1,9 @@
 //! Values with their types.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use lockstep_object::Value;
-use lockstep_schema::{ListType, MapType, Scalar, Type, TypeRef, Types};
+use lockstep_schema::{ListType, MapType, Relationship, Scalar, Type, TypeRef, Types};
 
 use super::{FieldSet, compare, element::Element, merge, remove, to_set, validate};
 
@@ -103,6 +103,12 @@ impl Typed {
     #[must_use]
     pub fn only_with_keys(&self, fields: &FieldSet) -> Self {
         self.with(remove::extract_with_keys(self, fields))
+    }
+
+    /// Tells whether it is a map that is not empty and whose fields have owners of their own.
+    pub(crate) fn is_granular_map(&self) -> bool {
+        let granular = |one: Arc<Type>| one.map.as_ref().is_some_and(|map| map.relationship == Relationship::Granular);
+        self.value.as_map().is_some_and(|map| !map.is_empty()) && self.types.resolve(&self.of).is_some_and(granular)
     }
 
     pub(crate) fn with(&self, value: Value) -> Self {

@@ -280,6 +280,11 @@ impl Updater<'_> {
         last: Option<&OwnedFields>,
     ) -> Result<Typed, ApplyError> {
         let Some(last) = last.filter(|last| !last.set.is_empty()) else { return Ok(merged) };
+        // All that was applied last time is applied again, so there is nothing to remove; this is the usual case.
+        let again = managers.get(manager).is_some_and(|now| now.version == last.version && now.set == last.set);
+        if again && merged.is_granular_map() {
+            return Ok(merged);
+        }
         let words = "failed to prune fields: failed to convert merged object to last applied version";
         let Some(merged_then) = self.known(&merged, &last.version, words)? else { return Ok(merged) };
         let named = |set: &FieldSet| set.with_named_fields(Some(&merged_then.of), &merged_then.types);
