@@ -64,6 +64,9 @@ pub(crate) struct Up {
     /// The namespace to deploy to; it is made if missing.
     #[arg(long, default_value = "default")]
     pub(crate) namespace: String,
+    /// The namespace that the Apps are kept in; it is made if missing, and other Apps are left alone if it is said.
+    #[arg(long, value_name = "NS")]
+    pub(crate) app_namespace: Option<String>,
     /// Deploy the working tree: saving a file deploys it, nothing needs to be committed.
     #[arg(long)]
     pub(crate) worktree: bool,

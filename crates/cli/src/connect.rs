@@ -66,3 +66,14 @@ pub(crate) async fn apply_app(
     cluster.apply(&key, lockstep_api::VERSION, app.to_string().as_bytes()).await?;
     Ok(())
 }
+
+/// Makes a namespace unless it is there.
+pub(crate) async fn make_namespace(cluster: &Cluster, name: &str) -> anyhow::Result<()> {
+    let namespace = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    match cluster.create("/api/v1/namespaces", &namespace).await {
+        Ok(_) => Ok(()),
+        // There already, or not ours to make: applying tells.
+        Err(error) if matches!(error.code(), Some(403 | 409)) => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("cannot make the namespace {name}")),
+    }
+}

@@ -18,7 +18,7 @@ pub(crate) async fn sync(arguments: arguments::Sync) -> anyhow::Result<End> {
     let app = diff::app_of(&arguments.namespace, &arguments.folder)?;
     let prepared = prepare(&app, &objects, &arguments.namespace, &*cluster.discovery());
     render::report(&prepared.diagnostics)?;
-    make_namespace(&cluster, &arguments.namespace).await?;
+    connect::make_namespace(&cluster, &arguments.namespace).await?;
     let timeout = Duration::from_secs(arguments.timeout);
     let total = prepared.desired.len();
     let mut waiter = Waiter::new(cluster.clone(), app.label());
@@ -41,16 +41,6 @@ pub(crate) async fn sync(arguments: arguments::Sync) -> anyhow::Result<End> {
     }
     eprintln!("{total} objects are healthy");
     Ok(End::Done)
-}
-
-async fn make_namespace(cluster: &Cluster, name: &str) -> anyhow::Result<()> {
-    let namespace = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-    match cluster.create("/api/v1/namespaces", &namespace).await {
-        Ok(_) => Ok(()),
-        // There already, or not ours to make: applying tells.
-        Err(error) if matches!(error.code(), Some(403 | 409)) => Ok(()),
-        Err(error) => Err(error).with_context(|| format!("cannot make the namespace {name}")),
-    }
 }
 
 async fn apply(cluster: &Cluster, one: &Desired, waiter: &mut Waiter) -> anyhow::Result<()> {

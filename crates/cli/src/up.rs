@@ -34,10 +34,11 @@ pub(crate) async fn up(arguments: arguments::Up) -> anyhow::Result<End> {
     eprintln!("lockstep {} · {server}", env!("CARGO_PKG_VERSION"));
     eprintln!("watching {}", place.words());
     let cache = arguments.data.clone().unwrap_or_else(|| folder.path().to_owned()).join("repositories");
-    let settings = Settings { cache, namespace: None };
+    let settings = Settings { cache, namespace: arguments.app_namespace.clone() };
     let operator = Operator::start(cluster.clone(), settings).await?;
-    let name = place.name.clone();
-    connect::apply_app(&cluster, "default", &name, &place.spec(&arguments)).await?;
+    let namespace = arguments.app_namespace.as_deref().unwrap_or("default");
+    connect::make_namespace(&cluster, namespace).await?;
+    connect::apply_app(&cluster, namespace, &place.name, &place.spec(&arguments)).await?;
     let mut screen = Screen { started, shown: BTreeMap::new(), tried: false, kubeconfig, place: &place };
     let end = screen.follow(&operator, arguments.exit_when_healthy).await;
     operator.stop().await;
@@ -91,16 +92,13 @@ impl Place {
         let folder = std::fs::canonicalize(source).with_context(|| format!("cannot open the folder {source}"))?;
         anyhow::ensure!(folder.is_dir(), "{source} is not a folder");
         let name = name_of(&folder.file_name().unwrap_or_default().to_string_lossy());
-        let root = if arguments.worktree {
-            None
-        } else {
-            Some(repository_of(&folder).with_context(|| {
-                format!(
-                    "{source} is not in a Git repository; commit it to one, or use --worktree to deploy it as it is"
-                )
-            })?)
+        let root = match repository_of(&folder) {
+            Some(root) => root,
+            None if arguments.worktree => folder.clone(),
+            None => anyhow::bail!(
+                "{source} is not in a Git repository; commit it to one, or use --worktree to deploy it as it is"
+            ),
         };
-        let root = root.unwrap_or_else(|| folder.clone());
         let inside = folder.strip_prefix(&root).unwrap_or(Path::new("")).to_string_lossy().into_owned();
         let path = lockstep_files::join(&inside, &arguments.path).context("--path leaves the folder")?;
         Ok(Self { name, root: root.to_string_lossy().into_owned(), path, worktree: arguments.worktree })

@@ -6,7 +6,7 @@ use std::{
 };
 
 use lockstep_api::{APP_LABEL, HOOK, HOOK_DELETE_POLICY, WAVE};
-use lockstep_object::{Diagnostic, Gvk, Object, ObjectKey, Place, Text, apply_rank, to_json};
+use lockstep_object::{Diagnostic, Gvk, Map, Object, ObjectKey, Place, Text, Value, apply_rank, to_json};
 
 use crate::AppId;
 
@@ -135,6 +135,33 @@ pub struct Prepared {
     pub diagnostics: Vec<Diagnostic>,
     /// Kinds that the cluster does not know and no definition among the objects brings.
     pub unknown: Vec<Gvk>,
+}
+
+/// Gives an App that names only a path the repository of the App that it comes from: a repository of Apps then needs
+/// no URL of its own and works wherever it is.
+pub fn inherit_source(object: &mut Object, parent: &lockstep_api::Source) {
+    if object.kind() != "App" || object.api_version() != lockstep_api::API_VERSION {
+        return;
+    }
+    let git = object.at(&["spec", "source", "git"]).cloned();
+    let Some(Value::Map(mut git)) = git.filter(|git| git.get("url").is_none()) else { return };
+    let source = object.root_mut().map_entry("spec").map_entry("source");
+    match parent {
+        lockstep_api::Source { git: Some(theirs), .. } => {
+            git.insert("url", theirs.url.as_str());
+            if let (None, Some(reference)) = (git.get("ref"), &theirs.reference) {
+                git.insert("ref", reference.as_str());
+            }
+            source.insert("git", git);
+        }
+        lockstep_api::Source { folder: Some(theirs), .. } => {
+            let path = git.remove("path").unwrap_or_default();
+            let folder: Map = [("root", Value::from(theirs.root.as_str())), ("path", path)].into_iter().collect();
+            source.remove("git");
+            source.insert("folder", folder);
+        }
+        lockstep_api::Source { .. } => {}
+    }
 }
 
 /// Makes rendered objects ready for an App: namespaces, our label, waves and hooks, duplicates found.

@@ -24,7 +24,9 @@ mod state;
 mod step;
 
 pub use context::{Context, DependencyFacts, LiveIndex};
-pub use desired::{Class, DeletePolicy, Desired, Hook, HookPhase, Prepared, Scope, Scopes, Stage, SyncPhase, prepare};
+pub use desired::{
+    Class, DeletePolicy, Desired, Hook, HookPhase, Prepared, Scope, Scopes, Stage, SyncPhase, inherit_source, prepare,
+};
 pub use drift::{Attribution, attribute};
 pub use event::{AppId, Effect, Event, Notice, Problem, ProblemKind, Rejected, RevisionInfo, Ticket};
 pub use inventory::{Inventory, Record};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lockstep_api::{AppSpec, ProjectSpec};
 use lockstep_cluster::Cluster;
-use lockstep_engine::{AppId, Prepared, ProblemKind, Rejected, prepare};
+use lockstep_engine::{AppId, Prepared, ProblemKind, Rejected, inherit_source, prepare};
 use lockstep_files::Reads;
 use lockstep_object::{Diagnostic, Gvk, Place};
 use lockstep_render::{RenderSpec, render};
@@ -74,7 +74,10 @@ async fn render_or_keep(job: Job, cluster: &Cluster, pool: &Semaphore) -> Done {
             (None, Some(folder)) => folder.path.clone(),
             (None, None) => String::new(),
         };
-        let rendered = render(&reader, &RenderSpec { path });
+        let mut rendered = render(&reader, &RenderSpec { path });
+        for (object, _) in &mut rendered.objects {
+            inherit_source(object, source);
+        }
         let namespace = job.spec.destination.namespace.as_deref().unwrap_or(&job.id.namespace);
         let mut prepared = prepare(&job.id, &rendered.objects, namespace, &*discovery);
         prepared.diagnostics.extend(rendered.diagnostics);

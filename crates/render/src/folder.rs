@@ -106,26 +106,39 @@ fn not_there_yet(path: &str, kind: SourceKind) -> Diagnostic {
     Diagnostic::error(Place::file(path.to_owned()), message).hint(hint)
 }
 
-/// Reads all manifests below a folder. Folders that are charts or kustomizations are sources of their own and left out.
+/// Reads all manifests below a folder. Folders that are charts or kustomizations are sources of their own and left
+/// out, and so is everything below a folder whose own files define Apps: those name their folders themselves.
 fn read_plain(reader: &Reader, path: &str, rendered: &mut Rendered) -> Result<(), Error> {
+    let mut folders = Vec::new();
+    let before = rendered.objects.len();
     for entry in reader.list(path)? {
         if entry.name.starts_with('.') {
             continue;
         }
         let below = lockstep_files::join(path, &entry.name)?;
         match entry.kind {
-            Kind::Folder => match recognise(reader, &below)? {
-                SourceKind::Plain => read_plain(reader, &below, rendered)?,
-                _ => {
-                    let message = "the folder is a source of its own and was left out; make it an app by its path";
-                    rendered.diagnostics.push(Diagnostic::warning(Place::file(below), message));
-                }
-            },
+            Kind::Folder => folders.push(below),
             Kind::File | Kind::Executable if is_manifest(&entry.name) => read_manifest(reader, &below, rendered),
             _ => {}
         }
     }
+    if rendered.objects[before..].iter().any(|(object, _)| is_app(object)) {
+        return Ok(());
+    }
+    for below in folders {
+        match recognise(reader, &below)? {
+            SourceKind::Plain => read_plain(reader, &below, rendered)?,
+            _ => {
+                let message = "the folder is a source of its own and was left out; make it an app by its path";
+                rendered.diagnostics.push(Diagnostic::warning(Place::file(below), message));
+            }
+        }
+    }
     Ok(())
+}
+
+fn is_app(object: &Object) -> bool {
+    object.kind() == "App" && object.api_version().starts_with("lockstep.dev/")
 }
 
 fn is_manifest(name: &str) -> bool {
@@ -196,6 +209,12 @@ mod tests {
         assert!(check(&[("a.yaml", MAP)], "..").diagnostics[0].is_error());
         let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:x\nsize 1\n";
         assert!(check(&[("a.yaml", pointer)], "").diagnostics[0].message.contains("LFS"));
+    }
+
+    #[test]
+    fn folders_beside_apps_belong_to_the_apps() {
+        let app = "apiVersion: lockstep.dev/v1alpha1\nkind: App\nmetadata: {name: web}\nspec: {}\n";
+        assert_eq!(check(&[("app/apps.yaml", app), ("app/web/a.yaml", MAP)], "app").objects.len(), 1);
     }
 
     #[test]

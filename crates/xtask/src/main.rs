@@ -1,2 +1,57 @@
-//! Generates tables and checks of the workspace.
-fn main() {}
+//! Chores of the workspace: `cargo xtask tables|conformance|cluster`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
+
+mod cluster;
+mod conformance;
+mod tables;
+
+#[cfg(test)]
+mod arrows;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+
+const USAGE: &str = "usage:
+  cargo xtask tables FOLDER         make the table of kinds from FOLDER/openapi and FOLDER/discovery
+  cargo xtask conformance FOLDER    run the recorded cases below FOLDER and hold what was reached
+  cargo xtask cluster up|down|test  a real kube-apiserver on loopback; `test` runs the black-box suite on it";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["tables", folder] => write_tables(Path::new(folder)),
+        ["conformance", folder] => conformance::hold(Path::new(folder)),
+        ["cluster", "up"] => cluster::up(),
+        ["cluster", "down"] => cluster::down(),
+        ["cluster", "test"] => cluster::test(),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns the root of the workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new(".")).to_owned()
+}
+
+fn write_tables(folder: &Path) -> anyhow::Result<()> {
+    let table = tables::generate(&folder.join("openapi"), &folder.join("discovery"))?;
+    let file = root().join("crates/schema/data/kubernetes.bin");
+    std::fs::write(&file, table).with_context(|| format!("cannot write {}", file.display()))?;
+    println!("wrote {}", file.display());
+    Ok(())
+}
