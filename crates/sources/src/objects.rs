@@ -8,6 +8,7 @@ use std::{
 use gix::{
     ObjectId,
     objs::{CommitRef, FindExt, Kind as ObjectKind, TreeRefIter, tree::EntryKind},
+    odb::store::init::Slots,
 };
 use lockstep_files::{Entry, Id, Kind, Store, StoreError};
 
@@ -29,7 +30,10 @@ pub(crate) struct Objects {
 
 impl Objects {
     pub(crate) fn open(folder: &Path, cache_bytes: usize, in_use: Option<std::fs::File>) -> Result<Arc<Self>> {
-        let template = gix::odb::at(folder, gix::hash::Kind::Sha1)
+        // A database that is fetched into or repacked gets more packs than it had when it was opened.
+        let slots = Slots::AsNeededByDiskState { multiplier: 2.0, minimum: 256 };
+        let options = gix::odb::store::init::Options { slots, ..Default::default() };
+        let template = gix::odb::at_opts(folder, gix::hash::Kind::Sha1, None, options)
             .map_err(|error| Error::storage("the Git objects cannot be read", error))?;
         Ok(Arc::new(Self {
             template: Mutex::new(template),

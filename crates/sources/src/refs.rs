@@ -2,7 +2,7 @@
 
 use gix::ObjectId;
 
-use crate::{CommitId, Error, ErrorKind, Range, Reference, Result, Revision, range};
+use crate::{CommitId, Error, ErrorKind, Range, Reference, Result, Revision};
 
 /// One reference as a repository lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub(crate) fn choose(reference: &Reference, refs: &[Ref]) -> Result<Revision> {
             let named = named.iter().find_map(|name| by_name(name));
             let ranged = || text.parse::<Range>().ok().and_then(|range| highest(&range, refs));
             match named.or_else(ranged) {
-                None if is_hex(text) && range::parse_version(text).is_none() => return abbreviated(text, refs),
+                None if is_hex(text) => return abbreviated(text, refs),
                 found => found,
             }
         }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    error::Error as _,
     io::Read,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -176,14 +175,8 @@ fn refused(status: StatusCode, with_credentials: bool, service: Service) -> Erro
 
 /// Tells why a request did not get an answer.
 fn failure(error: &reqwest::Error) -> Error {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let nested = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = cause.downcast_ref::<rustls::Error>().or_else(|| nested?.downcast_ref());
-        if let Some(tls) = tls {
-            return untrusted(tls);
-        }
-        source = cause.source();
+    if let Some(tls) = secure_layer(error) {
+        return untrusted(tls);
     }
     if error.is_timeout() {
         let what =
@@ -194,6 +187,16 @@ fn failure(error: &reqwest::Error) -> Error {
     let hint =
         if reason.contains("dns") { "the host's name cannot be found" } else { "is the host up, and the port right?" };
     Error::new(ErrorKind::Unreachable, format!("the host cannot be reached: {reason}")).hint(hint)
+}
+
+/// Finds the error of the secure layer. An `io::Error` does not name the error in it as its source.
+fn secure_layer<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(found) = error.downcast_ref() {
+        return Some(found);
+    }
+    let within = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let within = within.map(|inner| inner as &(dyn std::error::Error + 'static));
+    within.or_else(|| error.source()).and_then(secure_layer)
 }
 
 fn untrusted(error: &rustls::Error) -> Error {
