@@ -160,3 +160,18 @@ fn a_shown_secret_tells_its_keys_only() {
     assert!(shown.contains("password") && shown.contains("\"a\":\"b\""), "{shown}");
     assert!(!shown.contains("hunter") && !shown.contains("aHVu"), "{shown}");
 }
+
+#[test]
+fn an_object_does_not_differ_from_itself() {
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases")).unwrap() {
+        let path = entry.unwrap().path();
+        let case = yaml::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        for key in ["desired", "live"] {
+            let object = Object::try_from(case.get(key).cloned().unwrap()).unwrap();
+            for mode in [Mode::Desired, Mode::Whole] {
+                let options = Options { mode, manager: Some("lockstep"), ..Options::default() };
+                assert_eq!(compare(&object, &object, &options), [], "{}", path.display());
+            }
+        }
+    }
+}

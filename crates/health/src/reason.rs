@@ -61,7 +61,8 @@ fn waiting_claim(child: &Object, events: &[&Object]) -> Option<String> {
 
 /// The quota or admission that keeps a replica set from creating pods.
 fn creation_failure(child: &Object) -> Option<String> {
-    let failure = conditions(child).find(|condition| condition.kind() == "ReplicaFailure" && condition.status() == "True")?;
+    let failure =
+        conditions(child).find(|condition| condition.kind() == "ReplicaFailure" && condition.status() == "True")?;
     Some(format!("{}: {}", failure.reason(), failure.message()))
 }
 
@@ -70,8 +71,10 @@ fn condition_cause(object: &Object) -> Option<String> {
     let broken = |kinds: &[&str], status: &str| {
         conditions(object).find(|condition| kinds.contains(&condition.kind()) && condition.status() == status)
     };
-    let condition = broken(&["ReplicaFailure", "Failed", "FailureTarget", "Stalled", "Degraded"], "True")
-        .or_else(|| broken(&["Ready", "Available", "Healthy", "Synced", "Accepted", "Established", "Progressing"], "False"))?;
+    let condition =
+        broken(&["ReplicaFailure", "Failed", "FailureTarget", "Stalled", "Degraded"], "True").or_else(|| {
+            broken(&["Ready", "Available", "Healthy", "Synced", "Accepted", "Established", "Progressing"], "False")
+        })?;
     let reason = if condition.reason().is_empty() { condition.kind() } else { condition.reason() };
     if condition.message().is_empty() {
         return Some(format!("{} is {} ({reason})", condition.kind(), condition.status()));
@@ -102,8 +105,13 @@ fn is_about(event: &Object, object: &Object) -> bool {
 }
 
 fn time_of(event: &Object) -> &str {
-    let times: [&[&str]; 5] =
-        [&["series", "lastObservedTime"], &["lastTimestamp"], &["eventTime"], &["firstTimestamp"], &["metadata", "creationTimestamp"]];
+    let times: [&[&str]; 5] = [
+        &["series", "lastObservedTime"],
+        &["lastTimestamp"],
+        &["eventTime"],
+        &["firstTimestamp"],
+        &["metadata", "creationTimestamp"],
+    ];
     times.into_iter().map(|keys| event.str_at(keys)).find(|time| !time.is_empty()).unwrap_or_default()
 }
 

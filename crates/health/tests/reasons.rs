@@ -22,8 +22,12 @@ fn an_image_that_is_not_there_is_named() {
             "{kind: Pod, metadata: {name: api-6c9f}, status: {phase: Pending, containerStatuses: [{name: api, image: 'r.example.com/api:1.9', state: {waiting: {reason: ImagePullBackOff, message: 'Back-off pulling image \"r.example.com/api:1.9\"'}}}]}}",
             "{kind: Pod, metadata: {name: api-7d00}, status: {phase: Pending, containerStatuses: [{name: api, image: 'r.example.com/api:1.9', state: {waiting: {reason: ImagePullBackOff}}}]}}",
         ],
-        &["{kind: Event, reason: Failed, type: Warning, involvedObject: {kind: Pod, name: api-6c9f}, message: 'Failed to pull image \"r.example.com/api:1.9\": rpc error: code = NotFound: not found'}"],
-        Some("Deployment/api: 0/2 ready: pod api-6c9f container api: ImagePullBackOff: r.example.com/api:1.9: not found (and 1 more pod)"),
+        &[
+            "{kind: Event, reason: Failed, type: Warning, involvedObject: {kind: Pod, name: api-6c9f}, message: 'Failed to pull image \"r.example.com/api:1.9\": rpc error: code = NotFound: not found'}",
+        ],
+        Some(
+            "Deployment/api: 0/2 ready: pod api-6c9f container api: ImagePullBackOff: r.example.com/api:1.9: not found (and 1 more pod)",
+        ),
     );
 }
 
@@ -31,9 +35,13 @@ fn an_image_that_is_not_there_is_named() {
 fn a_container_that_crashes_tells_how_it_ended() {
     check(
         API,
-        &["{kind: Pod, metadata: {name: api-1}, status: {phase: Running, containerStatuses: [{name: api, restartCount: 5, state: {waiting: {reason: CrashLoopBackOff, message: back-off 5m0s}}, lastState: {terminated: {exitCode: 137, reason: OOMKilled}}}]}}"],
+        &[
+            "{kind: Pod, metadata: {name: api-1}, status: {phase: Running, containerStatuses: [{name: api, restartCount: 5, state: {waiting: {reason: CrashLoopBackOff, message: back-off 5m0s}}, lastState: {terminated: {exitCode: 137, reason: OOMKilled}}}]}}",
+        ],
         &[],
-        Some("Deployment/api: 0/2 ready: pod api-1 container api: CrashLoopBackOff: OOMKilled (exit code 137), 5 restarts"),
+        Some(
+            "Deployment/api: 0/2 ready: pod api-1 container api: CrashLoopBackOff: OOMKilled (exit code 137), 5 restarts",
+        ),
     );
 }
 
@@ -41,7 +49,9 @@ fn a_container_that_crashes_tells_how_it_ended() {
 fn a_pod_that_fits_nowhere_says_what_lacks() {
     check(
         API,
-        &["{kind: Pod, metadata: {name: api-1}, status: {phase: Pending, conditions: [{type: PodScheduled, status: 'False', reason: Unschedulable, message: '0/3 nodes are available: 3 Insufficient cpu.'}]}}"],
+        &[
+            "{kind: Pod, metadata: {name: api-1}, status: {phase: Pending, conditions: [{type: PodScheduled, status: 'False', reason: Unschedulable, message: '0/3 nodes are available: 3 Insufficient cpu.'}]}}",
+        ],
         &[],
         Some("Deployment/api: 0/2 ready: pod api-1 Unschedulable: 0/3 nodes are available: 3 Insufficient cpu."),
     );
@@ -51,7 +61,9 @@ fn a_pod_that_fits_nowhere_says_what_lacks() {
 fn a_quota_is_told_where_there_is_no_pod() {
     check(
         API,
-        &["{kind: ReplicaSet, metadata: {name: api-1}, status: {conditions: [{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: 'exceeded quota: small'}]}}"],
+        &[
+            "{kind: ReplicaSet, metadata: {name: api-1}, status: {conditions: [{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: 'exceeded quota: small'}]}}",
+        ],
         &[],
         Some("Deployment/api: 0/2 ready: FailedCreate: exceeded quota: small"),
     );
@@ -60,12 +72,17 @@ fn a_quota_is_told_where_there_is_no_pod() {
 #[test]
 fn a_probe_that_fails_is_read_from_the_latest_event() {
     let event = |time: &str, text: &str| {
-        format!("{{kind: Event, type: Warning, reason: Unhealthy, lastTimestamp: '{time}', involvedObject: {{kind: Pod, name: api-1}}, message: '{text}'}}")
+        format!(
+            "{{kind: Event, type: Warning, reason: Unhealthy, lastTimestamp: '{time}', involvedObject: {{kind: Pod, name: api-1}}, message: '{text}'}}"
+        )
     };
-    let (old, new) = (event("2026-01-01T00:00:00Z", "old"), event("2026-01-01T00:01:00Z", "Readiness probe failed: 503"));
+    let (old, new) =
+        (event("2026-01-01T00:00:00Z", "old"), event("2026-01-01T00:01:00Z", "Readiness probe failed: 503"));
     check(
         API,
-        &["{kind: Pod, metadata: {name: api-1}, status: {phase: Running, containerStatuses: [{name: api, ready: false, state: {running: {}}}]}}"],
+        &[
+            "{kind: Pod, metadata: {name: api-1}, status: {phase: Running, containerStatuses: [{name: api, ready: false, state: {running: {}}}]}}",
+        ],
         &[&old, &new],
         Some("Deployment/api: 0/2 ready: pod api-1 Unhealthy: Readiness probe failed: 503"),
     );
@@ -79,10 +96,14 @@ fn other_kinds_speak_by_their_conditions() {
         &[],
         Some("Certificate/c: DoesNotExist: Issuing certificate"),
     );
-    check("{kind: Job, metadata: {name: j}, status: {conditions: [{type: Failed, status: 'True', reason: BackoffLimitExceeded, message: Job has reached the specified backoff limit}]}}",
-        &["{kind: Pod, metadata: {name: j-1}, status: {phase: Failed, containerStatuses: [{name: run, state: {terminated: {exitCode: 2, reason: Error, message: \"line 1\\nno such table\"}}}]}}"],
+    check(
+        "{kind: Job, metadata: {name: j}, status: {conditions: [{type: Failed, status: 'True', reason: BackoffLimitExceeded, message: Job has reached the specified backoff limit}]}}",
+        &[
+            "{kind: Pod, metadata: {name: j-1}, status: {phase: Failed, containerStatuses: [{name: run, state: {terminated: {exitCode: 2, reason: Error, message: \"line 1\\nno such table\"}}}]}}",
+        ],
         &[],
-        Some("Job/j: pod j-1 container run: exit code 2: no such table"));
+        Some("Job/j: pod j-1 container run: exit code 2: no such table"),
+    );
 }
 
 #[test]

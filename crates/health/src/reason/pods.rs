@@ -10,7 +10,8 @@ const ORDINARY: [&str; 3] = ["ContainerCreating", "PodInitializing", ""];
 
 /// Says what stops the pods: the worst cause, and how many have the same. `named` says which pod.
 pub fn cause(pods: &[&Object], events: &[&Object], named: bool) -> Option<String> {
-    let mut causes: Vec<(Cause, &Object)> = pods.iter().filter_map(|pod| Some((cause_of(pod, events)?, *pod))).collect();
+    let mut causes: Vec<(Cause, &Object)> =
+        pods.iter().filter_map(|pod| Some((cause_of(pod, events)?, *pod))).collect();
     // The sort is stable: of equal causes the first pod speaks.
     causes.sort_by_key(|(cause, _)| cause.rank);
     let (worst, pod) = causes.first()?;
@@ -41,9 +42,9 @@ fn cause_of(pod: &Object, events: &[&Object]) -> Option<Cause> {
     if pod.str_at(&["status", "phase"]) == "Succeeded" {
         return None;
     }
-    let containers = ["initContainerStatuses", "containerStatuses"].into_iter().flat_map(|key| {
-        pod.at(&["status", key]).and_then(Value::as_list).map_or(&[][..], |list| list).iter()
-    });
+    let containers = ["initContainerStatuses", "containerStatuses"]
+        .into_iter()
+        .flat_map(|key| pod.at(&["status", key]).and_then(Value::as_list).map_or(&[][..], |list| list).iter());
     let stopped = containers.clone().find_map(|container| stopped(container, pod, events));
     if stopped.is_some() {
         return stopped;
@@ -52,7 +53,8 @@ fn cause_of(pod: &Object, events: &[&Object]) -> Option<Cause> {
         let (word, message) = (pod.str_at(&["status", "reason"]), pod.str_at(&["status", "message"]));
         return Some(Cause::new(1, word, said(word, message)));
     }
-    let unscheduled = conditions(pod).find(|condition| condition.kind() == "PodScheduled" && condition.status() == "False");
+    let unscheduled =
+        conditions(pod).find(|condition| condition.kind() == "PodScheduled" && condition.status() == "False");
     if let Some(condition) = unscheduled {
         return Some(Cause::new(2, condition.reason(), said(condition.reason(), condition.message())));
     }
@@ -90,7 +92,8 @@ fn stopped(container: &Value, pod: &Object, events: &[&Object]) -> Option<Cause>
         };
         return Some(Cause::new(0, reason, format!("container {name}: {}", said(reason, &detail))));
     }
-    let failed = container.at(&["state", "terminated", "exitCode"]).and_then(Value::as_i64).is_some_and(|code| code != 0);
+    let failed =
+        container.at(&["state", "terminated", "exitCode"]).and_then(Value::as_i64).is_some_and(|code| code != 0);
     let ending = failed.then(|| ending(container, &["state", "terminated"])).flatten()?;
     Some(Cause::new(0, "Terminated", format!("container {name}: {ending}")))
 }
