@@ -1,6 +1,8 @@
 //! Conversions between values: Go's reflection and the `cast` library that sprig uses.
 
 use crate::{
+    context::Context,
+    error::FuncError,
     fmt::sprint,
     number::{parse_float, parse_int},
     value::{Str, Value},
@@ -87,15 +89,21 @@ pub(crate) fn strslice(value: &Value) -> Vec<Str> {
 }
 
 /// `reflect.DeepEqual`.
-pub(crate) fn deep_equal(a: &Value, b: &Value) -> bool {
-    equal_within(a, b, 0)
+pub(crate) fn deep_equal(context: &mut Context, a: &Value, b: &Value) -> Result<bool, FuncError> {
+    let mut steps = 0;
+    let equal = equal_within(a, b, 0, &mut steps);
+    context.charge(steps / 4 + 1)?;
+    Ok(equal)
 }
 
 /// Nesting that is compared: maps may contain themselves.
 const MAX_DEPTH: usize = 2_000;
+/// Pairs that one call compares.
+const MAX_STEPS: u64 = 1 << 24;
 
-fn equal_within(a: &Value, b: &Value, depth: usize) -> bool {
-    if depth > MAX_DEPTH {
+fn equal_within(a: &Value, b: &Value, depth: usize, steps: &mut u64) -> bool {
+    *steps += 1;
+    if depth > MAX_DEPTH || *steps > MAX_STEPS {
         return true;
     }
     match (a, b) {
@@ -115,7 +123,10 @@ fn equal_within(a: &Value, b: &Value, depth: usize) -> bool {
             a.element() == b.element()
                 && a.is_nil() == b.is_nil()
                 && a.len() == b.len()
-                && a.items().iter().zip(b.items()).all(|(a, b)| crate::stack::deep(|| equal_within(a, b, depth + 1)))
+                && a.items()
+                    .iter()
+                    .zip(b.items())
+                    .all(|(a, b)| crate::stack::deep(|| equal_within(a, b, depth + 1, steps)))
         }
         (Value::Map(a), Value::Map(b)) => {
             a.same(b)
@@ -123,7 +134,7 @@ fn equal_within(a: &Value, b: &Value, depth: usize) -> bool {
                     && a.is_nil() == b.is_nil()
                     && a.len() == b.len()
                     && a.each(|key, value| match b.get(key) {
-                        Some(other) if crate::stack::deep(|| equal_within(value, &other, depth + 1)) => Ok(()),
+                        Some(other) if crate::stack::deep(|| equal_within(value, &other, depth + 1, steps)) => Ok(()),
                         _ => Err(()),
                     })
                     .is_ok()
@@ -134,7 +145,7 @@ fn equal_within(a: &Value, b: &Value, depth: usize) -> bool {
                     let (a, b) = (a.fields(), b.fields());
                     a.len() == b.len()
                         && !a.is_empty()
-                        && a.iter().zip(&b).all(|(a, b)| a.0 == b.0 && equal_within(&a.1, &b.1, depth + 1))
+                        && a.iter().zip(&b).all(|(a, b)| a.0 == b.0 && equal_within(&a.1, &b.1, depth + 1, steps))
                 }
         }
         _ => false,

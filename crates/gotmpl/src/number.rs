@@ -7,15 +7,6 @@ pub(crate) enum NumError {
     Range,
 }
 
-impl NumError {
-    pub(crate) fn text(self) -> &'static str {
-        match self {
-            Self::Syntax => "invalid syntax",
-            Self::Range => "value out of range",
-        }
-    }
-}
-
 /// Parses as `strconv.ParseUint(text, base, 64)`; base 0 reads prefixes and underscores.
 pub(crate) fn parse_uint(text: &str, base: u32) -> Result<u64, NumError> {
     let (digits, radix) = match base {

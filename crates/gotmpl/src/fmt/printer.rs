@@ -21,6 +21,8 @@ pub(super) struct Printer {
     pub(super) flags: Flags,
     pub(super) start_len: usize,
     pub(super) depth: usize,
+    /// The maps that are being printed: one that contains itself is cut, where Go would overflow its stack.
+    pub(super) open_maps: Vec<usize>,
 }
 
 impl Printer {
@@ -105,7 +107,9 @@ impl Printer {
                     }
                 });
             }
+            Value::Map(map) if self.open_maps.contains(&map.address()) => self.text("map[...]"),
             Value::Map(map) => {
+                self.open_maps.push(map.address());
                 self.open(value, map.is_nil(), "map[", verb, |p| {
                     let mut i = 0;
                     let done = map.each(|key, item| {
@@ -118,6 +122,7 @@ impl Printer {
                     });
                     debug_assert!(done.is_ok() || p.is_full());
                 });
+                self.open_maps.pop();
             }
             Value::Native(object) => {
                 if let Some(text) = object.string()

@@ -44,7 +44,7 @@ pub(super) fn register(f: &mut Functions) {
     });
     add(f, &["kindOf"], &[A], |_, a| Ok(kind_of(&a[0]).into()));
     add(f, &["kindIs"], &[S, A], |_, a| Ok(Value::Bool(args::text(a, 0) == *kind_of(&a[1]))));
-    add(f, &["deepEqual"], &[A, A], |_, a| Ok(Value::Bool(deep_equal(&a[0], &a[1]))));
+    add(f, &["deepEqual"], &[A, A], |c, a| deep_equal(c, &a[0], &a[1]).map(Value::Bool));
 }
 
 fn kind_of(value: &Value) -> &'static str {

@@ -103,7 +103,7 @@ fn encode(bytes: &[u8], base: &Base) -> String {
     if bits > 0 {
         out.push(char::from(base.alphabet[(buffer << (base.bits - bits)) as usize & (base.alphabet.len() - 1)]));
     }
-    while out.len() % base.quantum != 0 {
+    while !out.len().is_multiple_of(base.quantum) {
         out.push('=');
     }
     out

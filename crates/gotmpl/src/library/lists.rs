@@ -52,17 +52,22 @@ pub(super) fn register(f: &mut Functions) {
     });
     add(f, &["uniq", "mustUniq"], &[A], uniq);
     add_variadic(f, &["without", "mustWithout"], &[A], A, |c, a| {
-        let mut items = items(c, &a[0], "Cannot find without on type")?;
+        let items = items(c, &a[0], "Cannot find without on type")?;
         c.charge((items.len() * a.len()) as u64)?;
-        items.retain(|item| !a[1..].iter().any(|omit| deep_equal(omit, item)));
-        Ok(Value::list(items))
+        let mut kept = Vec::new();
+        for item in items {
+            if !in_list(c, &item, &a[1..])? {
+                kept.push(item);
+            }
+        }
+        Ok(Value::list(kept))
     });
     add(f, &["has", "mustHas"], &[A, A], |c, a| {
         if a[1].is_nil() {
             return Ok(Value::Bool(false));
         }
         let items = items(c, &a[1], "Cannot find has on type")?;
-        Ok(Value::Bool(items.iter().any(|item| deep_equal(&a[0], item))))
+        in_list(c, &a[0], &items).map(Value::Bool)
     });
     add_variadic(f, &["slice", "mustSlice"], &[A], A, |_, a| slice(a));
     add_variadic(f, &["concat"], &[], A, concat);
@@ -84,12 +89,21 @@ fn items(context: &mut Context, value: &Value, error: &str) -> Result<Vec<Value>
     Ok(items)
 }
 
+fn in_list(context: &mut Context, needle: &Value, list: &[Value]) -> Result<bool> {
+    for item in list {
+        if deep_equal(context, needle, item)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn uniq(context: &mut Context, a: &[Value]) -> Result {
     let items = items(context, &a[0], "Cannot find uniq on type")?;
     let mut kept: Vec<Value> = Vec::new();
     for item in items {
         context.charge(kept.len() as u64 / 8 + 1)?;
-        if !kept.iter().any(|other| deep_equal(&item, other)) {
+        if !in_list(context, &item, &kept)? {
             kept.push(item);
         }
     }

@@ -25,7 +25,7 @@ pub(super) fn register(f: &mut Functions) {
 }
 
 fn integers(f: &mut Functions) {
-    add(f, &["atoi"], &[Type::Str], |_, a| Ok(Value::Int(args::text(a, 0).as_str().map_or(0, |text| atoi(text)))));
+    add(f, &["atoi"], &[Type::Str], |_, a| Ok(Value::Int(args::text(a, 0).as_str().map_or(0, atoi))));
     add(f, &["int64"], &[A], |_, a| Ok(Value::Int64(to_int64(&a[0]))));
     add(f, &["int"], &[A], |_, a| Ok(Value::Int(to_int64(&a[0]))));
     add(f, &["float64"], &[A], |_, a| Ok(Value::Float(to_float64(&a[0]))));

@@ -55,7 +55,11 @@ pub(super) fn register(f: &mut Functions) {
     add(f, &["nindent"], &[I, S], |c, a| indent(c, args::int(a, 0), &args::text(a, 1), "\n"));
     add(f, &["replace"], &[S, S, S], replace);
     add(f, &["plural"], &[S, S, I], |_, a| Ok(args::value(a, usize::from(args::int(a, 2) != 1))));
-    add(f, &["toString"], &[A], |_, a| Ok(Value::Str(strval(&a[0]))));
+    add(f, &["toString"], &[A], |c, a| {
+        let text = strval(&a[0]);
+        c.charge_bytes(text.len())?;
+        Ok(Value::Str(text))
+    });
     add(f, &["toStrings"], &[A], |_, a| Ok(Value::strings(strslice(&a[0]))));
     add(f, &["join"], &[S, A], |c, a| {
         let parts = strslice(&a[1]);
@@ -70,9 +74,9 @@ pub(super) fn register(f: &mut Functions) {
         let separator = if separator.is_empty() { b"\n" } else { separator.as_bytes() };
         wrap(c, &args::text(a, 2), args::int(a, 0), separator, true)
     });
-    add_variadic(f, &["quote"], &[], A, |c, a| quote(c, a));
-    add_variadic(f, &["squote"], &[], A, |c, a| squote(c, a));
-    add_variadic(f, &["cat"], &[], A, |c, a| cat(c, a));
+    add_variadic(f, &["quote"], &[], A, quote);
+    add_variadic(f, &["squote"], &[], A, squote);
+    add_variadic(f, &["cat"], &[], A, cat);
     for (name, code) in RANDOM {
         add(f, &[name], &[I], code);
     }

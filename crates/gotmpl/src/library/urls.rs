@@ -176,7 +176,7 @@ impl Url {
 
     fn hierarchy(&self, out: &mut String) {
         let named = !self.host.is_empty() || self.user.is_some();
-        if (!self.scheme.is_empty() || named) && (named || !self.omit_host) {
+        if named || !self.scheme.is_empty() && !self.omit_host {
             if named || !self.path.is_empty() {
                 out.push_str("//");
             }

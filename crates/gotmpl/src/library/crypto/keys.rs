@@ -8,7 +8,7 @@ use rsa::{
 use sha2::{Digest, Sha256};
 
 use super::{NEW_KEY, Result, der};
-use crate::{context::Context, value::Value};
+use crate::context::Context;
 
 /// An RSA key.
 pub(super) struct Key(RsaPrivateKey);
