@@ -266,8 +266,11 @@ fn compare(
     Ok(())
 }
 
+/// Folders by their ids.
+pub(crate) type Folders = HashMap<Id, Arc<[Entry]>>;
+
 /// Puts entries into a tree without writing objects; returns the new root and the folders that came about.
-pub(crate) fn overlay(tree: &FileTree, changes: Vec<(String, Becomes)>) -> Result<(Id, HashMap<Id, Arc<[Entry]>>)> {
+pub(crate) fn overlay(tree: &FileTree, changes: Vec<(String, Becomes)>) -> Result<(Id, Folders)> {
     let mut new = NewObjects::default();
     let root = place(tree, changes, &mut new)?;
     let mut trees = HashMap::new();

@@ -35,7 +35,7 @@ pub fn filtered<'a>(tree: &FileTree, patterns: impl IntoIterator<Item = &'a str>
 struct Filter {
     store: Arc<dyn Store>,
     rules: Gitignore,
-    trees: HashMap<Id, Arc<[Entry]>>,
+    trees: edit::Folders,
 }
 
 impl Filter {
@@ -66,7 +66,7 @@ impl Filter {
 /// A store with some folders replaced.
 struct Filtered {
     below: Arc<dyn Store>,
-    trees: HashMap<Id, Arc<[Entry]>>,
+    trees: edit::Folders,
 }
 
 impl Store for Filtered {

@@ -142,7 +142,7 @@ fn send_local(local: &Local, push: &Push<'_>) -> Result<()> {
         written.map_err(|error| Error::storage("the commit cannot be written", error))?;
     }
     match checked_out {
-        Some(work_folder) => forward(&work_folder, push),
+        Some(work_folder) => forward(work_folder, push),
         None => move_branch(local, push),
     }
 }

@@ -1,6 +1,6 @@
 //! Submodules, put in their places.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use lockstep_files::{Entry, FileTree, Id, Kind, Store, StoreError};
 
@@ -17,7 +17,7 @@ const DEEPEST: usize = 5;
 
 /// Several stores that answer as one.
 struct Layers {
-    trees: HashMap<Id, Arc<[Entry]>>,
+    trees: edit::Folders,
     below: Vec<Arc<dyn Store>>,
 }
 

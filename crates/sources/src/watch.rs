@@ -99,7 +99,7 @@ impl Watcher {
             self.listen();
             let result = self.git.resolve(&self.spec).await;
             self.due = Instant::now() + self.pause();
-            let news = result.as_ref().map(Revision::clone).map_err(|error| (error.kind(), error.message().to_owned()));
+            let news = result.clone().map_err(|error| (error.kind(), error.message().to_owned()));
             if self.told.as_ref() != Some(&news) {
                 self.told = Some(news);
                 return result;

@@ -10,11 +10,14 @@ use std::{
 };
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use lockstep_files::{FileTree, Kind};
+use lockstep_files::{Entry, FileTree, Id, Kind, Store, StoreError};
 use notify::{EventKind, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 
-use crate::{Error, ErrorKind, Result};
+use crate::{
+    Error, ErrorKind, Result,
+    edit::{self, Folders},
+};
 
 /// What of a folder is read.
 #[derive(Clone, Debug)]
@@ -66,7 +69,7 @@ struct Scanner {
     in_repository: bool,
 }
 
-/// A file as it was read: who looks the same need not be read again.
+/// How a file looked when it was read: who looks the same need not be read again.
 #[derive(Clone, PartialEq)]
 struct Stamp {
     modified: Option<SystemTime>,
@@ -75,7 +78,30 @@ struct Stamp {
     size: u64,
 }
 
-type Known = Arc<HashMap<String, (Stamp, Kind, Arc<[u8]>)>>;
+struct Seen {
+    stamp: Stamp,
+    entry: (Kind, Id),
+    bytes: Arc<[u8]>,
+}
+
+type Known = Arc<HashMap<String, Seen>>;
+
+/// The objects of one scan.
+#[derive(Default)]
+struct Scanned {
+    folders: Folders,
+    files: HashMap<Id, Arc<[u8]>>,
+}
+
+impl Store for Scanned {
+    fn tree(&self, id: &Id) -> std::result::Result<Arc<[Entry]>, StoreError> {
+        self.folders.get(id).cloned().ok_or_else(|| StoreError(format!("the folder {id} is missing")))
+    }
+
+    fn blob(&self, id: &Id) -> std::result::Result<Arc<[u8]>, StoreError> {
+        self.files.get(id).cloned().ok_or_else(|| StoreError(format!("the file {id} is missing")))
+    }
+}
 
 /// A file that was written so shortly before it was read may be written again without looking different.
 const RACY: Duration = Duration::from_millis(50);
@@ -173,14 +199,19 @@ impl Scanner {
     }
 
     fn scan(&self, known: &Known) -> Result<(FileTree, Known)> {
-        let mut scan =
-            Scan { scanner: self, known, found: HashMap::new(), bytes: 0, rules: Vec::new(), now: SystemTime::now() };
-        scan.folder(&self.folder, "", 0)?;
-        let entries = scan.found.iter().map(|(path, (_, kind, bytes))| (path.clone(), *kind, bytes.clone()));
-        let tree =
-            FileTree::from_entries(entries).map_err(|error| Error::new(ErrorKind::Unsupported, error.to_string()))?;
-        let found = scan.found.into_iter().filter(|(_, (stamp, ..))| !stamp.is_racy(scan.now)).collect();
-        Ok((tree, Arc::new(found)))
+        let mut scan = Scan {
+            scanner: self,
+            known,
+            seen: HashMap::new(),
+            objects: Scanned::default(),
+            bytes: 0,
+            rules: Vec::new(),
+        };
+        let now = SystemTime::now();
+        let root = scan.folder(&self.folder, "", 0)?;
+        let root = root.unwrap_or_else(|| scan.keep_folder(Vec::new()));
+        let seen = scan.seen.into_iter().filter(|(_, seen)| !seen.stamp.is_racy(now)).collect();
+        Ok((FileTree::new(Arc::new(scan.objects), root), Arc::new(seen)))
     }
 }
 
@@ -202,92 +233,115 @@ impl Stamp {
 struct Scan<'a> {
     scanner: &'a Scanner,
     known: &'a Known,
-    found: HashMap<String, (Stamp, Kind, Arc<[u8]>)>,
+    seen: HashMap<String, Seen>,
+    objects: Scanned,
     bytes: u64,
     /// The `.gitignore` files from the root down to where we are.
     rules: Vec<Gitignore>,
-    now: SystemTime,
 }
 
 impl Scan<'_> {
-    fn folder(&mut self, folder: &Path, path: &str, depth: usize) -> Result<()> {
+    /// Reads a folder; `None` when there is no file in it, for Git has no empty folders.
+    fn folder(&mut self, folder: &Path, path: &str, depth: usize) -> Result<Option<Id>> {
         if depth > 200 {
             return Err(Error::new(ErrorKind::TooLarge, format!("{path}: folders are nested too deeply")));
         }
         let unreadable = |error: std::io::Error| Error::storage(&format!("the folder {path:?} cannot be read"), error);
-        let rules = self.scanner.in_repository.then(|| folder.join(".gitignore")).filter(|file| file.is_file());
-        let rules = rules.map(|file| {
-            let mut builder = GitignoreBuilder::new(folder);
-            // A line that cannot be read is left out, as Git does.
-            builder.add(file);
-            builder.build()
-        });
-        let rules =
-            rules.transpose().map_err(|error| Error::storage(&format!("{path}/.gitignore cannot be read"), error))?;
-        let pushed = rules.map(|rules| self.rules.push(rules)).is_some();
-        for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let listed = match fs::read_dir(folder) {
+            // It went while we looked; the event about that is on its way.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && depth > 0 => return Ok(None),
+            listed => listed.map_err(unreadable)?,
+        };
+        let pushed = self.push_rules(folder)?;
+        let mut entries = Vec::new();
+        for entry in listed {
             let entry = entry.map_err(unreadable)?;
             let name = entry.file_name();
             let Some(name) = name.to_str() else {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    format!("{}: the name is not UTF-8", entry.path().display()),
-                ));
+                let message = format!("{}: the name is not UTF-8", entry.path().display());
+                return Err(Error::new(ErrorKind::Unsupported, message));
             };
             let inner = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
-            self.entry(&entry.path(), inner, depth)?;
+            let found = self.entry(&entry.path(), inner, depth)?;
+            entries.extend(found.map(|(kind, id)| Entry { name: name.into(), kind, id }));
         }
         if pushed {
             self.rules.pop();
         }
-        Ok(())
+        Ok((!entries.is_empty()).then(|| self.keep_folder(entries)))
     }
 
-    fn entry(&mut self, file: &Path, path: String, depth: usize) -> Result<()> {
+    fn keep_folder(&mut self, mut entries: Vec<Entry>) -> Id {
+        entries.sort_by(Entry::git_order);
+        let id = Id::of("tree", &edit::encode(&entries));
+        self.objects.folders.insert(id, entries.into());
+        id
+    }
+
+    /// Reads the folder's `.gitignore`, if it counts.
+    fn push_rules(&mut self, folder: &Path) -> Result<bool> {
+        let file = folder.join(".gitignore");
+        if !self.scanner.in_repository || !file.is_file() {
+            return Ok(false);
+        }
+        let mut builder = GitignoreBuilder::new(folder);
+        if let Some(error) = builder.add(&file) {
+            // Git leaves out the lines that it cannot read, too.
+            tracing::debug!(%error, file = %file.display(), "a line of the ignore rules is left out");
+        }
+        let unreadable = |error| Error::storage(&format!("{} cannot be read", file.display()), error);
+        self.rules.push(builder.build().map_err(unreadable)?);
+        Ok(true)
+    }
+
+    fn entry(&mut self, file: &Path, path: String, depth: usize) -> Result<Option<(Kind, Id)>> {
         let metadata = match fs::symlink_metadata(file) {
             Ok(metadata) => metadata,
             // It went while we looked; the event about that is on its way.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::storage(&format!("{path} cannot be read"), error)),
         };
         if self.is_ignored(file, &path, metadata.is_dir()) {
-            return Ok(());
+            return Ok(None);
         }
         if metadata.is_dir() {
-            return self.folder(file, &path, depth + 1);
+            return Ok(self.folder(file, &path, depth + 1)?.map(|id| (Kind::Folder, id)));
         }
         // Sockets, pipes and devices are no files.
         if !metadata.is_file() && !metadata.is_symlink() {
-            return Ok(());
+            return Ok(None);
         }
         self.bytes += metadata.len();
         let limits = &self.scanner.options;
-        if self.found.len() >= limits.max_files || self.bytes > limits.max_bytes {
+        if self.seen.len() >= limits.max_files || self.bytes > limits.max_bytes {
             let message =
                 format!("the folder has more than {} files or {} MiB", limits.max_files, limits.max_bytes >> 20);
             return Err(Error::new(ErrorKind::TooLarge, message)
                 .hint("choose a smaller folder, or leave parts out by .gitignore"));
         }
-        let stamp = Stamp::of(&metadata);
+        let Some(seen) = self.look(file, &path, &metadata)? else { return Ok(None) };
+        let entry = seen.entry;
+        self.objects.files.insert(entry.1, seen.bytes.clone());
+        self.seen.insert(path, seen);
+        Ok(Some(entry))
+    }
+
+    /// Reads a file or link, unless it looks as it did; `None` when it went meanwhile.
+    fn look(&self, file: &Path, path: &str, metadata: &Metadata) -> Result<Option<Seen>> {
+        let stamp = Stamp::of(metadata);
         let kind = match metadata.is_symlink() {
             true => Kind::Link,
             false if metadata.permissions().mode() & 0o100 != 0 => Kind::Executable,
             false => Kind::File,
         };
-        let known = self.known.get(&path).filter(|(old, old_kind, _)| *old == stamp && *old_kind == kind);
-        let bytes = match known {
-            Some((_, _, bytes)) => bytes.clone(),
-            None => match self.read(file, &path, kind) {
-                Ok(bytes) => bytes,
-                Err(error) if !file.is_symlink() && !file.exists() => {
-                    tracing::debug!(%error, "the file went while it was read");
-                    return Ok(());
-                }
-                Err(error) => return Err(error),
-            },
-        };
-        self.found.insert(path, (stamp, kind, bytes));
-        Ok(())
+        if let Some(known) = self.known.get(path).filter(|known| known.stamp == stamp && known.entry.0 == kind) {
+            return Ok(Some(Seen { stamp, entry: known.entry, bytes: known.bytes.clone() }));
+        }
+        match read(file, path, kind) {
+            Ok(bytes) => Ok(Some(Seen { stamp, entry: (kind, Id::of("blob", &bytes)), bytes })),
+            Err(_) if fs::symlink_metadata(file).is_err() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn is_ignored(&self, file: &Path, path: &str, is_folder: bool) -> bool {
@@ -295,23 +349,22 @@ impl Scan<'_> {
             self.rules.iter().rev().map(|rules| rules.matched(file, is_folder)).find(|found| !found.is_none());
         by_rules.is_some_and(|found| found.is_ignore()) || self.scanner.defaults.matched(path, is_folder).is_ignore()
     }
+}
 
-    fn read(&self, file: &Path, path: &str, kind: Kind) -> Result<Arc<[u8]>> {
-        let unreadable = |error: std::io::Error| Error::storage(&format!("{path} cannot be read"), error);
-        if kind != Kind::Link {
-            return fs::read(file).map(Into::into).map_err(unreadable);
-        }
-        let target = fs::read_link(file).map_err(unreadable)?;
-        if leaves(path, &target) {
-            let message =
-                format!("the symbolic link {path} points to {}, which is outside the folder", target.display());
-            return Err(Error::new(ErrorKind::Escapes, message).hint("copy what it points to into the folder"));
-        }
-        let target = target
-            .to_str()
-            .ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("{path}: the target is not UTF-8")))?;
-        Ok(target.as_bytes().into())
+fn read(file: &Path, path: &str, kind: Kind) -> Result<Arc<[u8]>> {
+    let unreadable = |error: std::io::Error| Error::storage(&format!("{path} cannot be read"), error);
+    if kind != Kind::Link {
+        return fs::read(file).map(Into::into).map_err(unreadable);
     }
+    let target = fs::read_link(file).map_err(unreadable)?;
+    if leaves(path, &target) {
+        let message = format!("the symbolic link {path} points to {}, which is outside the folder", target.display());
+        return Err(Error::new(ErrorKind::Escapes, message).hint("copy what it points to into the folder"));
+    }
+    let target = target
+        .to_str()
+        .ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("{path}: the target is not UTF-8")))?;
+    Ok(target.as_bytes().into())
 }
 
 /// Tells whether a link at this path leaves the folder.
