@@ -56,7 +56,7 @@ fn perform(case: &Value, known: &SchemaSet) -> Result<Outcome, String> {
         Ok((Some(patch), result))
     };
     let strategic_apply = |onto: &Value, patch: &Value| strategic::apply(onto, patch, schema);
-    let merge_apply = |onto: &Value, patch: &Value| Ok(merge_patch::apply(onto, patch));
+    let merge_apply = merge_patch::apply_document;
     let overwrite = case.get("overwrite").and_then(Value::as_bool) == Some(true);
     Ok(match case.get("op").and_then(Value::as_str).unwrap_or_default() {
         "strategic" => strategic::apply(&original, &patch, schema).map(|result| (None, result)),
@@ -64,7 +64,7 @@ fn perform(case: &Value, known: &SchemaSet) -> Result<Outcome, String> {
         "three_way" => {
             made(strategic::three_way(&original, &modified, &current, schema, overwrite), &current, &strategic_apply)
         }
-        "json_merge" => Ok((None, merge_patch::apply(&original, &patch))),
+        "json_merge" => merge_patch::apply_document(&original, &patch).map(|result| (None, result)),
         "json_merge_diff" => made(merge_patch::diff(&original, &modified), &original, &merge_apply),
         "json_three_way" => made(merge_patch::three_way(&original, &modified, &current), &current, &merge_apply),
         "json6902" => json_patch::apply(&original, &patch).map(|result| (None, result)),

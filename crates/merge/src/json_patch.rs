@@ -52,12 +52,13 @@ impl Operation<'_> {
         self.0.get("op").and_then(Value::as_str).unwrap_or("unknown")
     }
 
-    fn text(&self, field: &str, words: &str) -> Result<&str, String> {
-        let found = self.0.get(field).and_then(Value::as_str);
+    /// Returns `path` or `from`. Some operations say in full what is missing.
+    fn text(&self, field: &str) -> Result<&str, String> {
         let kind = self.kind();
-        found.ok_or_else(|| {
-            format!("{kind} operation failed to decode {words}: operation missing {field} field: {MISSING}")
-        })
+        let in_full = field == "from" || matches!(kind, "replace" | "move" | "test");
+        let reason = if in_full { format!("operation missing {field} field: {MISSING}") } else { MISSING.into() };
+        let found = self.0.get(field).and_then(Value::as_str);
+        found.ok_or_else(|| format!("{kind} operation failed to decode {field}: {reason}"))
     }
 
     fn value(&self) -> Value {
@@ -68,20 +69,20 @@ impl Operation<'_> {
 fn perform(document: &mut Value, operation: &Operation<'_>, copied: &mut usize) -> Result<(), String> {
     match operation.kind() {
         "add" => {
-            let path = operation.text("path", "path")?;
+            let path = operation.text("path")?;
             let missing = || format!("add operation does not apply: doc is missing path: \"{path}\": {MISSING}");
             let (container, key) = find(document, path).ok_or_else(missing)?;
             container.add(&key, operation.value()).map_err(|error| format!("error in add for path: '{path}': {error}"))
         }
         "remove" => {
-            let path = operation.text("path", "path")?;
+            let path = operation.text("path")?;
             let missing = || format!("remove operation does not apply: doc is missing path: \"{path}\": {MISSING}");
             let (container, key) = find(document, path).ok_or_else(missing)?;
             container.remove(&key).map(|_| ()).map_err(|error| format!("error in remove for path: '{path}': {error}"))
         }
         "replace" => replace(document, operation),
         "move" => {
-            let from = operation.text("from", "from")?;
+            let from = operation.text("from")?;
             let missing = || format!("move operation does not apply: doc is missing from path: {from}: {MISSING}");
             let (container, key) = find(document, from).ok_or_else(missing)?;
             let in_key = |error| format!("error in move for path: '{key}': {error}");
@@ -89,7 +90,7 @@ fn perform(document: &mut Value, operation: &Operation<'_>, copied: &mut usize) 
             put(document, operation, value, |path, error| format!("error in move for path: '{path}': {error}"))
         }
         "copy" => {
-            let from = operation.text("from", "from")?;
+            let from = operation.text("from")?;
             let missing = || format!("copy operation does not apply: doc is missing from path: {from}: {MISSING}");
             let (container, key) = find(document, from).ok_or_else(missing)?;
             let value = container.get(&key).map_err(|error| format!("error in copy for from: '{from}': {error}"))?;
@@ -113,20 +114,20 @@ fn put(
     value: Value,
     failed: impl Fn(&str, String) -> String,
 ) -> Result<(), String> {
-    let (kind, path) = (operation.kind(), operation.text("path", "path")?);
+    let (kind, path) = (operation.kind(), operation.text("path")?);
     let missing = || format!("{kind} operation does not apply: doc is missing destination path: {path}: {MISSING}");
     let (container, key) = find(document, path).ok_or_else(missing)?;
     container.add(&key, value).map_err(|error| failed(path, error))
 }
 
 fn replace(document: &mut Value, operation: &Operation<'_>) -> Result<(), String> {
-    let path = operation.text("path", "path")?;
+    let path = operation.text("path")?;
     if path.is_empty() {
+        // A root that is neither map nor list is ignored without an error, as the library does.
         let value = operation.value();
-        if !matches!(value, Value::Map(_) | Value::List(_)) {
-            return Err("replace operation value must be object or array".into());
+        if matches!(value, Value::Map(_) | Value::List(_)) {
+            *document = value;
         }
-        *document = value;
         return Ok(());
     }
     let missing = |what: &str| format!("replace operation does not apply: doc is missing {what}: {path}: {MISSING}");
@@ -136,7 +137,7 @@ fn replace(document: &mut Value, operation: &Operation<'_>) -> Result<(), String
 }
 
 fn test(document: &mut Value, operation: &Operation<'_>) -> Result<(), String> {
-    let path = operation.text("path", "path")?;
+    let path = operation.text("path")?;
     let found = if path.is_empty() {
         document.clone()
     } else {

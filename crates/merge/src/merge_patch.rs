@@ -4,7 +4,20 @@ use lockstep_object::{Map, Value, yaml};
 
 use crate::{PatchError, tree};
 
-/// Applies a merge patch.
+/// Applies a merge patch as the API server's library does to whole documents.
+///
+/// # Errors
+/// If one of them is null, or the patch is a scalar.
+pub fn apply_document(original: &Value, patch: &Value) -> Result<Value, PatchError> {
+    match (original, patch) {
+        (Value::Null, _) => Err(PatchError::new("Invalid JSON Document")),
+        (Value::Map(_), Value::Map(_)) => Ok(apply(original, patch)),
+        (_, Value::Map(_) | Value::List(_)) => Ok(without_nulls(patch)),
+        _ => Err(PatchError::new("Invalid JSON Patch")),
+    }
+}
+
+/// Applies a merge patch to any value, as RFC 7396 says.
 pub fn apply(original: &Value, patch: &Value) -> Value {
     match (original, patch) {
         (Value::Map(original), Value::Map(patch)) => {
@@ -43,17 +56,21 @@ fn without_nulls(value: &Value) -> Value {
     }
 }
 
-/// Makes the patch that turns `original` into `modified`.
+/// Makes the patch that turns `original` into `modified`; of two lists, the list of patches for their items.
 ///
 /// # Errors
-/// If one of them is not a map.
+/// If they are neither two maps nor two lists of as many maps. Null counts as the empty map.
 pub fn diff(original: &Value, modified: &Value) -> Result<Value, PatchError> {
     match (original, modified) {
-        (Value::Map(original), Value::Map(modified)) => Ok(Value::Map(difference(original, modified))),
-        (Value::List(_), Value::Map(_)) | (Value::Map(_), Value::List(_)) => {
-            Err(PatchError::new("Mismatched JSON Documents"))
+        (Value::List(original), Value::List(modified)) if original.len() == modified.len() => {
+            let pairs = original.iter().zip(modified.iter());
+            let patches =
+                pairs.map(|(original, modified)| Ok(difference(&document(original)?, &document(modified)?).into()));
+            Ok(Value::from(patches.collect::<Result<Vec<Value>, PatchError>>()?))
         }
-        _ => Err(PatchError::new("Invalid JSON Document")),
+        (Value::List(_), Value::List(_)) => Err(PatchError::new("Invalid JSON Document")),
+        (Value::List(_), _) | (_, Value::List(_)) => Err(PatchError::new("Mismatched JSON Documents")),
+        _ => Ok(difference(&document(original)?, &document(modified)?).into()),
     }
 }
 
