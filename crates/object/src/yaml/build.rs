@@ -52,6 +52,9 @@ pub(super) fn place(file: &str, mark: Mark) -> Place {
     Place { file: file.to_owned(), line: mark.line.saturating_add(1), column: mark.column.saturating_add(1) }
 }
 
+/// So many duplicate keys are told of; Go tells of all, and its message may be larger than the document.
+const MAX_DUPLICATES: usize = 1000;
+
 /// What is wrong with a document that has no syntax errors. Go finds these in stages, and an earlier stage hides the later.
 #[derive(Default)]
 struct Complaints {
@@ -64,8 +67,8 @@ struct Complaints {
 }
 
 impl Complaints {
-    fn decode(&mut self, mark: Mark, message: impl Into<String>) {
-        self.decode.get_or_insert_with(|| (mark, message.into()));
+    fn decode(&mut self, mark: Mark, message: impl FnOnce() -> String) {
+        self.decode.get_or_insert_with(|| (mark, message()));
     }
 
     fn first(&self) -> Option<(Mark, String)> {
@@ -204,19 +207,25 @@ impl<'t> Builder<'t> {
     }
 
     fn alias(&mut self, name: &str, mark: Mark) -> Result<Node, Failure> {
-        let Some(anchored) = self.anchors.get(name) else {
-            return Err(Failure { message: format!("unknown anchor '{name}' referenced"), mark });
+        let size = match self.anchors.get(name) {
+            None => return Err(Failure { message: format!("unknown anchor '{name}' referenced"), mark }),
+            Some(Anchored { node: None, .. }) => {
+                self.complaints.decode(mark, || format!("anchor '{name}' value contains itself"));
+                0
+            }
+            Some(anchored) => anchored.size,
         };
-        let Some(node) = &anchored.node else {
-            self.complaints.decode(mark, format!("anchor '{name}' value contains itself"));
-            return Ok(Node::null());
-        };
-        let node = node.share();
-        self.decoded = self.decoded.saturating_add(anchored.size);
-        self.aliased = self.aliased.saturating_add(anchored.size);
-        self.complaints.duplicates.extend_from_slice(&anchored.duplicates);
+        self.decoded = self.decoded.saturating_add(size);
+        self.aliased = self.aliased.saturating_add(size);
         self.check_aliasing(mark);
-        Ok(node)
+        // A refused document is only read on for its syntax; to go on copying would cost what the limit saves.
+        match self.anchors.get(name) {
+            Some(Anchored { node: Some(node), duplicates, .. }) if self.complaints.decode.is_none() => {
+                self.complaints.duplicates.extend_from_slice(duplicates);
+                Ok(node.share())
+            }
+            _ => Ok(Node::null()),
+        }
     }
 
     /// Holds the share of nodes that come from aliases below Go's limit: 99 % in small documents, 10 % in large ones.
@@ -229,7 +238,7 @@ impl<'t> Builder<'t> {
         let decoded = self.decoded as f64;
         let allowed = 0.99 - 0.89 * ((decoded - LOW) / (HIGH - LOW)).clamp(0.0, 1.0);
         if self.aliased as f64 / decoded > allowed {
-            self.complaints.decode(mark, "document contains excessive aliasing");
+            self.complaints.decode(mark, || "document contains excessive aliasing".to_owned());
         }
     }
 
@@ -239,7 +248,7 @@ impl<'t> Builder<'t> {
             None if scalar.implicit => resolve_plain(&scalar.value, true),
             None => Resolved::Text(&scalar.value),
             Some(tag) => resolve(tag, &scalar.value).unwrap_or_else(|message| {
-                self.complaints.decode(mark, message);
+                self.complaints.decode(mark, || message);
                 Resolved::Null
             }),
         };
@@ -263,7 +272,7 @@ impl<'t> Builder<'t> {
         match GeneralPurpose::new(&alphabet::STANDARD, config).decode(text) {
             Ok(bytes) => as_json_text(&bytes).into(),
             Err(_) => {
-                self.complaints.decode(mark, "!!binary value contains invalid base64 data");
+                self.complaints.decode(mark, || "!!binary value contains invalid base64 data".to_owned());
                 Value::Null
             }
         }
@@ -305,9 +314,10 @@ impl<'t> Builder<'t> {
             let key = match key {
                 MapKey::Known(key) => key,
                 MapKey::Unsupported(key) => {
-                    let value = if value.is_null() { "<nil>".to_owned() } else { as_go(&value) };
-                    let message = format!("unsupported map key of {key}, value: {value}");
-                    self.complaints.convert.get_or_insert((key_mark, message));
+                    self.complaints.convert.get_or_insert_with(|| {
+                        let value = if value.is_null() { "<nil>".to_owned() } else { as_go(&value) };
+                        (key_mark, format!("unsupported map key of {key}, value: {value}"))
+                    });
                     continue;
                 }
                 MapKey::Invalid => continue,
@@ -322,7 +332,7 @@ impl<'t> Builder<'t> {
     /// Notes that a key is set, and complains if it was set before.
     fn set(&mut self, seen: &mut Seen, key: TypedKey, mark: Mark) {
         let not_a_number = key.0 == Kind::Float && key.1 == ".nan";
-        if !seen.known.insert(key.clone()) && !not_a_number {
+        if !seen.known.insert(key.clone()) && !not_a_number && self.complaints.duplicates.len() < MAX_DUPLICATES {
             let line = format!("line {}: key {} already set in map", mark.line + 1, key.as_go());
             self.complaints.duplicates.push((mark, line));
         }
@@ -348,7 +358,7 @@ impl<'t> Builder<'t> {
             Value::Null => return Ok(MapKey::Unsupported("type: %!s(<nil>), key: <nil>".to_owned())),
             Value::UInt(number) => return Ok(MapKey::Unsupported(format!("type: uint64, key: {number:#x}"))),
             Value::List(_) | Value::Map(_) => {
-                self.complaints.decode(mark, format!("invalid map key: {}", as_go(&node.value)));
+                self.complaints.decode(mark, || format!("invalid map key: {}", as_go(&node.value)));
                 return Ok(MapKey::Invalid);
             }
         };
@@ -383,13 +393,13 @@ impl<'t> Builder<'t> {
     /// Complains about a value that cannot be merged before it is looked at.
     fn want_map(&mut self, event: &Event, mark: Mark) {
         if matches!(event, Event::Scalar(_) | Event::ListStart(_)) {
-            self.complaints.decode(mark, MERGE);
+            self.complaints.decode(mark, || MERGE.to_owned());
         }
     }
 
     fn merge_node(&mut self, seen: &mut Seen, node: Node, mark: Mark) {
         let Value::Map(map) = node.value else {
-            self.complaints.decode(mark, MERGE);
+            self.complaints.decode(mark, || MERGE.to_owned());
             return;
         };
         for (key, mark) in node.set.into_iter().flat_map(|set| *set) {

@@ -11,7 +11,10 @@ mod tag;
 
 use std::{borrow::Cow, collections::VecDeque};
 
-use super::events::{Failure, Mark};
+use super::{
+    MAX_DEPTH,
+    events::{Failure, Mark},
+};
 use cursor::Cursor;
 
 /// A token of the text.
@@ -75,8 +78,6 @@ struct Level {
 
 /// A key without `?` is not longer, in characters.
 const SIMPLE_KEY: usize = 1024;
-/// How deep flow collections may nest, and block collections.
-const MAX_LEVELS: usize = 1000;
 /// Go reads the text in pieces of so many bytes and looks for control characters in each.
 const PIECE: usize = 512;
 
@@ -150,10 +151,14 @@ impl<'t> Scanner<'t> {
     }
 
     fn first_may_be_key(&mut self) -> Result<bool, Failure> {
-        let first = |level: &Level| level.key.as_ref().is_some_and(|key| key.awaited && key.token == self.taken);
-        let Some(level) = self.levels.iter().position(first) else {
+        // The numbers grow from level to level; a bracket that may be a key shares its number with its inside.
+        let start = self.levels.partition_point(|level| level.token < self.taken);
+        let same = self.levels[start..].iter().take_while(|level| level.token == self.taken);
+        let awaited = |level: &Level| level.key.as_ref().is_some_and(|key| key.awaited && key.token == self.taken);
+        let Some(place) = same.map(awaited).position(|awaited| awaited) else {
             return Ok(false);
         };
+        let level = start + place;
         self.check_key(level)
     }
 
@@ -302,8 +307,8 @@ impl<'t> Scanner<'t> {
         self.save_key()?;
         self.levels.push(Level { key: None, token: self.taken + self.tokens.len() });
         self.flow += 1;
-        if self.flow > MAX_LEVELS {
-            return Err(self.failure(&format!("exceeded max depth of {MAX_LEVELS}")));
+        if self.flow > MAX_DEPTH {
+            return Err(self.failure(&format!("exceeded max depth of {MAX_DEPTH}")));
         }
         self.indicator(token, mark, true);
         Ok(())
@@ -412,8 +417,8 @@ impl<'t> Scanner<'t> {
         }
         self.indents.push(self.indent);
         self.indent = column;
-        if self.indents.len() > MAX_LEVELS {
-            return Err(self.failure(&format!("exceeded max depth of {MAX_LEVELS}")));
+        if self.indents.len() > MAX_DEPTH {
+            return Err(self.failure(&format!("exceeded max depth of {MAX_DEPTH}")));
         }
         self.insert(place, token, mark);
         Ok(())
