@@ -96,6 +96,7 @@ pub(crate) struct Inner {
     faults: RwLock<Option<FaultHook>>,
     counts: Mutex<BTreeMap<(String, String, String, String), u64>>,
     pub(crate) wake: Arc<Signal>,
+    pub(crate) tls: crate::tls::Identity,
 }
 
 /// Wakes the controllers.
@@ -131,6 +132,8 @@ impl Sandbox {
         let admin_token = options.admin_token.clone().unwrap_or_else(|| moment.uid());
         let mut access = Access::default();
         access.tokens.insert(admin_token.clone(), User::new("admin", &["system:masters"]));
+        let tls = crate::tls::identity()?;
+        access.certificate = tls.authority.clone();
         access.key = (0..4).flat_map(|_| moment.draw().to_le_bytes()).collect();
         let settings = Settings {
             bare: options.bare,
@@ -149,6 +152,7 @@ impl Sandbox {
             faults: RwLock::default(),
             counts: Mutex::default(),
             wake: Arc::default(),
+            tls,
         };
         let sandbox = Self { inner: Arc::new(inner) };
         if options.controllers && options.clock.is_none() {
@@ -199,6 +203,11 @@ impl Sandbox {
     /// Returns the token of the user `admin`.
     pub fn admin_token(&self) -> &str {
         &self.inner.admin_token
+    }
+
+    /// Returns the certificate authority of the server as PEM.
+    pub fn authority(&self) -> &str {
+        &self.inner.tls.authority
     }
 
     /// Sets what decides about faults, or none.

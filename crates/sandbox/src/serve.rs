@@ -1,23 +1,24 @@
 //! The server on a port.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
     service::TowerToHyperService,
 };
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+use tokio_rustls::TlsAcceptor;
 
 use crate::sandbox::Sandbox;
 
-/// Whether the port speaks TLS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tls {
-    /// Plain HTTP.
-    #[default]
-    Off,
-}
+/// How long a client may take to say its first word; loopback clients need milliseconds.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// A server that listens. Dropping it stops it.
 pub struct Served {
@@ -33,8 +34,15 @@ impl Served {
     }
 }
 
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
 impl Sandbox {
-    /// Listens on an address; port 0 chooses a free one. HTTP/1.1 and HTTP/2 are both spoken.
+    /// Listens on an address; port 0 chooses a free one. One port speaks HTTP/1.1 and HTTP/2, with and
+    /// without TLS: the client's first byte tells.
     ///
     /// # Errors
     /// If the address cannot be listened on.
@@ -46,16 +54,18 @@ impl Sandbox {
         Ok(Served { addr, stop })
     }
 
-    /// Returns a kubeconfig for this server at `addr`, with the admin's token.
+    /// Returns a kubeconfig for this server at `addr`, with the admin's token and the server's authority.
     pub fn kubeconfig(&self, addr: SocketAddr) -> String {
         let token = self.admin_token();
+        let authority = STANDARD.encode(self.authority());
         format!(
-            "apiVersion: v1\nkind: Config\nclusters:\n- name: sandbox\n  cluster:\n    server: http://{addr}\ncontexts:\n- name: sandbox\n  context:\n    cluster: sandbox\n    user: admin\ncurrent-context: sandbox\nusers:\n- name: admin\n  user:\n    token: {token}\n"
+            "apiVersion: v1\nkind: Config\nclusters:\n- name: sandbox\n  cluster:\n    server: https://{addr}\n    certificate-authority-data: {authority}\ncontexts:\n- name: sandbox\n  context:\n    cluster: sandbox\n    user: admin\ncurrent-context: sandbox\nusers:\n- name: admin\n  user:\n    token: {token}\n"
         )
     }
 }
 
 async fn accept(sandbox: Sandbox, listener: TcpListener, mut stopped: watch::Receiver<bool>) {
+    let acceptor = TlsAcceptor::from(sandbox.inner.tls.config.clone());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -63,25 +73,43 @@ async fn accept(sandbox: Sandbox, listener: TcpListener, mut stopped: watch::Rec
         };
         let Ok((stream, _)) = accepted else {
             // Too many open files, most likely: give others time to close theirs.
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        if stream.set_nodelay(true).is_err() {
-            continue;
-        }
-        let service = TowerToHyperService::new(sandbox.service_as(None));
-        let mut stopped = stopped.clone();
-        tokio::spawn(async move {
-            let builder = Builder::new(TokioExecutor::new());
-            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-            tokio::pin!(connection);
-            let result = tokio::select! {
-                result = connection.as_mut() => result,
-                _ = stopped.wait_for(|stop| *stop) => return,
-            };
-            if let Err(error) = result {
-                tracing::debug!(error, "a connection ended");
-            }
-        });
+        tokio::spawn(greet(sandbox.clone(), stream, acceptor.clone(), stopped.clone()));
+    }
+}
+
+/// Finds out whether the client speaks TLS and serves it.
+async fn greet(sandbox: Sandbox, stream: TcpStream, acceptor: TlsAcceptor, stopped: watch::Receiver<bool>) {
+    /// The first byte of a TLS handshake.
+    const TLS: u8 = 0x16;
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection keeps its delay");
+    }
+    let mut first = [0];
+    let peeked = tokio::time::timeout(HANDSHAKE, stream.peek(&mut first)).await;
+    match peeked {
+        Ok(Ok(1)) if first[0] == TLS => match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => converse(sandbox, stream, stopped).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_) => {}
+        },
+        Ok(Ok(_)) => converse(sandbox, stream, stopped).await,
+        _ => {}
+    }
+}
+
+async fn converse(sandbox: Sandbox, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, mut stopped: watch::Receiver<bool>) {
+    let service = TowerToHyperService::new(sandbox.service_as(None));
+    let builder = Builder::new(TokioExecutor::new());
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        _ = stopped.wait_for(|stop| *stop) => return,
+    };
+    if let Err(error) = result {
+        tracing::debug!(error, "a connection ended");
     }
 }
