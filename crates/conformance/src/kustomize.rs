@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, io::Read as _, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use base64::Engine as _;
-use lockstep_files::{FileTree, Kind};
-use lockstep_kustomize::{LoadRestrictor, Options, Reorder, build};
+use lockstep_files::{FileTree, Kind, Reader};
+use lockstep_kustomize::{Chart, ChartRenderer, LoadRestrictor, Options, Reorder, build};
 use serde::Deserialize;
 
 use crate::report::{Report, files};
@@ -103,6 +103,7 @@ fn check(case: &Case, entries: Vec<Entry>, expected: Option<&str>) -> Result<(),
         reorder: if case.options.reorder == "legacy" { Reorder::Legacy } else { Reorder::None },
         add_managed_by_label: case.options.add_managedby_label,
         enable_helm: case.options.enable_helm,
+        charts: Some(&Helm),
         ..Options::default()
     };
     let root = case.root.trim_matches('/');
@@ -116,6 +117,33 @@ fn check(case: &Case, entries: Vec<Entry>, expected: Option<&str>) -> Result<(),
         (Err(error), Some(_), _) => Err(format!("unexpected error: {error}")),
         (Err(_), None, Some(expected)) if expected.starts_with("PANIC") => Ok(()),
         (Err(error), None, expected) => same_error(error.message(), expected.as_deref().unwrap_or_default()),
+    }
+}
+
+/// Renders the charts of a case.
+struct Helm;
+
+impl ChartRenderer for Helm {
+    fn render(&self, reader: &Reader, chart: &Chart) -> Result<String, String> {
+        let read = lockstep_helm::Chart::from_folder(reader, &chart.path).map_err(|error| error.to_string())?;
+        let or = |text: &str, default: &str| if text.is_empty() { default.to_owned() } else { text.to_owned() };
+        let release = lockstep_helm::Release {
+            name: or(&chart.release_name, "release-name"),
+            namespace: or(&chart.namespace, "default"),
+            revision: 1,
+            is_upgrade: false,
+        };
+        let files = chart.values.iter().enumerate().map(|(place, text)| (format!("values-{place}.yaml"), text.clone()));
+        let options = lockstep_helm::Options {
+            values: lockstep_helm::UserValues { files: files.collect(), ..lockstep_helm::UserValues::default() },
+            api_versions: chart.api_versions.clone(),
+            include_crds: chart.include_crds,
+            no_hooks: chart.skip_hooks,
+            skip_tests: chart.skip_tests,
+            ..lockstep_helm::Options::default()
+        };
+        let rendered = lockstep_helm::render(&read, &release, &options).map_err(|error| error.to_string())?;
+        Ok(rendered.template_output())
     }
 }
 

@@ -80,9 +80,23 @@ fn normal(id: ResId) -> ResId {
     ResId { namespace, cluster_scoped: false, ..id }
 }
 
+/// Returns the ids of resources, to add further ones with [`append_known`].
+pub(crate) fn known_ids(resources: &[Resource]) -> HashSet<ResId> {
+    resources.iter().map(|resource| normal(resource.id())).collect()
+}
+
 /// Adds resources whose ids must be new.
 pub(crate) fn append(into: &mut Vec<Resource>, from: Vec<Resource>) -> Result<(), Error> {
-    let mut known: HashSet<ResId> = into.iter().map(|resource| normal(resource.id())).collect();
+    let mut known = known_ids(into);
+    append_known(into, &mut known, from)
+}
+
+/// Adds resources whose ids must not be among the known ones.
+pub(crate) fn append_known(
+    into: &mut Vec<Resource>,
+    known: &mut HashSet<ResId>,
+    from: Vec<Resource>,
+) -> Result<(), Error> {
     for resource in from {
         if !known.insert(normal(resource.id())) {
             return Err(registered(&resource.id()));

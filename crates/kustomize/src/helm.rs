@@ -31,7 +31,7 @@ pub(crate) fn prepare(target: &Target, shared: &Shared) -> Result<Vec<Prepared>,
             let own = &kustomization.namespace;
             chart.namespace.clone_from(if own.is_empty() { &target.chart_namespace } else { own });
         }
-        let checked = check(&chart, &globals.chart_home, &target.loader, shared)
+        let checked = check(&chart, &target.loader, shared)
             .map_err(|error| trouble("HelmChartInflationGenerator", &config(&chart, &globals))(error))?;
         prepared.push(Prepared { chart: checked, home: globals.chart_home.clone() });
     }
@@ -39,16 +39,13 @@ pub(crate) fn prepare(target: &Target, shared: &Shared) -> Result<Vec<Prepared>,
 }
 
 /// Checks one chart and fills in what is left out.
-pub(crate) fn check(chart: &HelmChart, home: &str, loader: &Loader, shared: &Shared) -> Result<HelmChart, Error> {
+pub(crate) fn check(chart: &HelmChart, loader: &Loader, shared: &Shared) -> Result<HelmChart, Error> {
     if !shared.context.options.enable_helm {
         return Err(Error::new("must specify --enable-helm"));
     }
     let mut chart = chart.clone();
     if chart.name.is_empty() {
         return Err(Error::new("chart name cannot be empty"));
-    }
-    if chart.values_file.is_empty() {
-        chart.values_file = format!("/{}/values.yaml", clean(&format!("{}/{}", folder(&chart, home, loader), chart.name)));
     }
     for file in &chart.additional_values_files {
         loader.load(file).map_err(|error| error.wrap("could not load additionalValuesFile"))?;
@@ -74,9 +71,6 @@ pub(crate) fn render(prepared: &Prepared, loader: &Loader, shared: &Shared) -> R
 
 /// Renders a chart that lies below `home`.
 pub(crate) fn render_at(chart: &HelmChart, home: &str, loader: &Loader, shared: &Shared) -> Result<Vec<Resource>, Error> {
-    let Some(renderer) = shared.context.options.charts else {
-        return Err(Error::new("charts are not rendered here"));
-    };
     let path = clean(&format!("{}/{}", folder(chart, home, loader), chart.name));
     if loader.kind(&path)? != Some(lockstep_files::Kind::Folder) {
         if chart.repo.is_empty() {
@@ -88,10 +82,13 @@ pub(crate) fn render_at(chart: &HelmChart, home: &str, loader: &Loader, shared: 
         )));
     }
     let mut values = Vec::new();
-    values.push(own_values(chart, loader, shared)?);
+    values.push(own_values(chart, &path, loader, shared)?);
     for file in &chart.additional_values_files {
         values.push(loader.load_text(file)?);
     }
+    let Some(renderer) = shared.context.options.charts else {
+        return Err(Error::new("charts are not rendered here"));
+    };
     let rendered = renderer
         .render(
             loader.reader(),
@@ -116,15 +113,21 @@ pub(crate) fn render_at(chart: &HelmChart, home: &str, loader: &Loader, shared: 
 }
 
 /// The values file, merged with the values that stand in the kustomization.
-fn own_values(chart: &HelmChart, loader: &Loader, shared: &Shared) -> Result<String, Error> {
+fn own_values(chart: &HelmChart, path: &str, loader: &Loader, shared: &Shared) -> Result<String, Error> {
+    let file = || {
+        if chart.values_file.is_empty() {
+            let bytes = loader.load_full(&format!("{path}/values.yaml"))?;
+            return Ok(String::from_utf8_lossy(&bytes).into_owned());
+        }
+        loader.load_text(&chart.values_file)
+    };
     if chart.values_inline.is_empty() {
-        return loader.load_text(&chart.values_file);
+        return file();
     }
     if chart.values_merge == "replace" {
         return Ok(print::to_text(&chart.values_inline));
     }
-    let text = loader.load_text(&chart.values_file)?;
-    let file = read::document(&text, Rules::V3, &shared.context.options.limits)?.unwrap_or_else(Node::map);
+    let file = read::document(&file()?, Rules::V3, &shared.context.options.limits)?.unwrap_or_else(Node::map);
     let inline = chart.values_inline.clone();
     let (below, above) = if chart.values_merge == "override" { (file, inline) } else { (inline, file) };
     let merged = merge::merge(below, above, &MergeSchema::default())?.unwrap_or_else(Node::map);

@@ -71,28 +71,37 @@ impl<'a> Loader<'a> {
             return remote.file(path).map_err(Error::new);
         }
         let full = self.join(path);
+        if path.starts_with('/') {
+            // The tree is the whole world: an absolute path leads out of it.
+            return Err(self.missing(&full));
+        }
+        self.load_full(&full)
+    }
+
+    /// Reads a file named by its path in the tree.
+    pub(crate) fn load_full(&self, full: &str) -> Result<Vec<u8>, Error> {
         if self.restrictor == LoadRestrictor::RootOnly {
-            match self.kind(&full)?.filter(|_| !path.starts_with('/')) {
-                None => return Err(self.missing(&full)),
+            match self.kind(full)? {
+                None => return Err(self.missing(full)),
                 Some(Kind::Folder | Kind::Submodule) => {
-                    return Err(Error::new(format!("'{}' must resolve to a file", shown(&full))));
+                    return Err(Error::new(format!("'{}' must resolve to a file", shown(full))));
                 }
-                Some(_) if !has_prefix(&full, &self.root) => {
+                Some(_) if !has_prefix(full, &self.root) => {
                     let root = self.shown_root();
-                    return Err(Error::new(format!("security; file '{}' is not in or below '{root}'", shown(&full))));
+                    return Err(Error::new(format!("security; file '{}' is not in or below '{root}'", shown(full))));
                 }
                 Some(_) => {}
             }
         } else {
-            match self.kind(&full)?.filter(|_| !path.starts_with('/')) {
-                None => return Err(Error::new(format!("open {}: no such file or directory", shown(&full)))),
+            match self.kind(full)? {
+                None => return Err(Error::new(format!("open {}: no such file or directory", shown(full)))),
                 Some(Kind::Folder | Kind::Submodule) => {
-                    return Err(Error::new(format!("read {}: is a directory", shown(&full))));
+                    return Err(Error::new(format!("read {}: is a directory", shown(full))));
                 }
                 Some(_) => {}
             }
         }
-        let bytes = self.reader.read(&full).map_err(|error| Error::new(error.to_string()).at(&full, 0))?;
+        let bytes = self.reader.read(full).map_err(|error| Error::new(error.to_string()).at(full, 0))?;
         Ok(bytes.to_vec())
     }
 

@@ -276,7 +276,7 @@ fn generator(plugin: &Resource, target: &Target, shared: &Shared) -> Result<Gene
         "HelmChartInflationGenerator" => {
             let chart: HelmChart = arguments(plugin).map_err(failed)?;
             let globals: crate::kustomization::HelmGlobals = arguments(plugin).map_err(failed)?;
-            let chart = helm::check(&chart, &globals.chart_home, &target.loader, shared).map_err(failed)?;
+            let chart = helm::check(&chart, &target.loader, shared).map_err(failed)?;
             Make::Chart(Box::new(chart), globals.chart_home)
         }
         "IAMPolicyGenerator" => Make::Policy(arguments(plugin).map_err(failed)?),

@@ -93,7 +93,7 @@ pub(crate) fn document(text: &str, rules: Rules, limits: &Limits) -> Result<Opti
         anchors: HashMap::new(),
         budget: limits.nodes.max(1),
         depth: 0,
-        open_line: (!text.ends_with('\n')).then(|| text.matches('\n').count() as u64),
+        open_line: has_open_line(text).then(|| text.matches('\n').count() as u64),
     };
     loop {
         match reader.next()?.data {
@@ -110,13 +110,18 @@ pub(crate) fn document(text: &str, rules: Rules, limits: &Limits) -> Result<Opti
     }
 }
 
+/// Tells whether the last line has content and no newline.
+fn has_open_line(text: &str) -> bool {
+    text.rsplit('\n').next().is_some_and(|line| !line.trim_matches(' ').is_empty())
+}
+
 struct Reader<'r> {
     parser: Parser<&'r mut &'r [u8]>,
     rules: Rules,
     anchors: HashMap<String, Option<(Node, usize)>>,
     budget: usize,
     depth: usize,
-    /// The last line, if no newline ends it.
+    /// The last line, if it has content that no newline ends.
     open_line: Option<u64>,
 }
 

@@ -9,13 +9,20 @@ use crate::{
     resource::Resource,
 };
 
+/// A pattern over a whole text.
+enum Pattern {
+    /// A text without special characters.
+    Literal(String),
+    Regex(Regex),
+}
+
 /// A selector with its patterns compiled.
 pub(crate) struct Patterns {
-    group: Option<Regex>,
-    version: Option<Regex>,
-    kind: Option<Regex>,
-    name: Option<Regex>,
-    namespace: Option<Regex>,
+    group: Option<Pattern>,
+    version: Option<Pattern>,
+    kind: Option<Pattern>,
+    name: Option<Pattern>,
+    namespace: Option<Pattern>,
     labels: Vec<Requirement>,
     annotations: Vec<Requirement>,
 }
@@ -85,16 +92,23 @@ pub(crate) fn select(resources: &[Resource], selector: &Selector) -> Result<Vec<
     Ok(resources.iter().enumerate().filter(|(_, resource)| fits(resource)).map(|(place, _)| place).collect())
 }
 
-fn fits(pattern: Option<&Regex>, text: &str) -> bool {
-    pattern.is_none_or(|pattern| pattern.is_match(text))
+fn fits(pattern: Option<&Pattern>, text: &str) -> bool {
+    pattern.is_none_or(|pattern| match pattern {
+        Pattern::Literal(literal) => literal == text,
+        Pattern::Regex(regex) => regex.is_match(text),
+    })
 }
 
-fn anchored(pattern: &str) -> Result<Option<Regex>, Error> {
+fn anchored(pattern: &str) -> Result<Option<Pattern>, Error> {
     if pattern.is_empty() {
         return Ok(None);
     }
+    // To compile an expression costs more than all its matches.
+    if pattern.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        return Ok(Some(Pattern::Literal(pattern.to_owned())));
+    }
     let regex = Regex::new(&format!("^(?:{pattern})$"));
-    regex.map(Some).map_err(|_| Error::new(format!("error parsing regexp: invalid pattern: `^(?:{pattern})$`")))
+    regex.map(|regex| Some(Pattern::Regex(regex))).map_err(|_| Error::new(format!("error parsing regexp: invalid pattern: `^(?:{pattern})$`")))
 }
 
 /// One part of a label selector.

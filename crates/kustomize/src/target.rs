@@ -1,11 +1,12 @@
 //! Builds one kustomization: its resources, generators, components and transformations, in kustomize's order.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     config::{self, Config},
-    context::{Context, absorb, append},
+    context::{Context, absorb, append_known, known_ids},
     error::{Error, quote},
+    id::ResId,
     kustomization::Kustomization,
     loader::{Loader, shown},
     nameref,
@@ -133,8 +134,9 @@ impl<'a> Target<'a> {
         paths: &[String],
         shared: &mut Shared,
     ) -> Result<(), Error> {
+        let mut known = known_ids(&gathered.resources);
         for path in paths {
-            let Err(as_file) = self.add_file(gathered, path, shared) else { continue };
+            let Err(as_file) = self.add_file(gathered, &mut known, path, shared) else { continue };
             let place = as_file.place().cloned();
             let wrapped = |error: Error| {
                 let error = error.wrap(format!("accumulation err='{as_file}'"));
@@ -150,24 +152,30 @@ impl<'a> Target<'a> {
             };
             let mut inner = self.add_folder(Gathered::default(), loader, path, false, shared).map_err(wrapped)?;
             let root = std::mem::take(&mut inner.root);
-            merge(gathered, inner.gathered)
+            merge(gathered, &mut known, inner.gathered)
                 .map_err(|error| wrapped(error.wrap(format!("recursed merging from path '{root}'"))))?;
         }
         Ok(())
     }
 
-    fn add_file(&self, gathered: &mut Gathered, path: &str, shared: &mut Shared) -> Result<(), Error> {
+    fn add_file(
+        &self,
+        gathered: &mut Gathered,
+        known: &mut HashSet<ResId>,
+        path: &str,
+        shared: &mut Shared,
+    ) -> Result<(), Error> {
         let mut resources = shared
             .context
             .file(&self.loader, path)
             .map_err(|error| error.wrap(format!("accumulating resources from '{path}'")))?;
-        let known = MergeSchema::built_in();
-        shared.saw_unknown |= resources.iter().any(|resource| !known.knows(resource.api_version(), resource.kind()));
+        let schema = MergeSchema::built_in();
+        shared.saw_unknown |= resources.iter().any(|resource| !schema.knows(resource.api_version(), resource.kind()));
         if let Some(origin) = &self.origin {
             let origin = origin.append(path);
             resources.iter_mut().for_each(|resource| resource.memory.origin = Some(origin.clone()));
         }
-        append(&mut gathered.resources, resources)
+        append_known(&mut gathered.resources, known, resources)
             .map_err(|error| error.wrap(format!("merging resources from '{path}'")).at(&self.loader.join(path), 0))
     }
 
@@ -275,8 +283,8 @@ fn quoted(error: Error, prefix: &str) -> Error {
     error.reword(|text| format!("{prefix} {}", quote(text)))
 }
 
-fn merge(into: &mut Gathered, from: Gathered) -> Result<(), Error> {
-    append(&mut into.resources, from.resources)?;
+fn merge(into: &mut Gathered, known: &mut HashSet<ResId>, from: Gathered) -> Result<(), Error> {
+    append_known(&mut into.resources, known, from.resources)?;
     into.config = config::merge_shared(&into.config, &from.config)?;
     vars::merge(&mut into.vars, &from.vars)
 }
