@@ -12,7 +12,7 @@ use anyhow::Context;
 use lockstep_api::{AppSpec, Destination, FolderSource, GitSource, Source, SyncPolicy};
 use lockstep_cluster::Cluster;
 use lockstep_operator::{AppView, Handle, Operator, Settings, Told};
-use lockstep_sandbox::{Options, Sandbox};
+use lockstep_sandbox::{Options, Sandbox, Served};
 
 use crate::{
     End, arguments, connect,
@@ -29,7 +29,7 @@ pub(crate) async fn up(arguments: arguments::Up) -> anyhow::Result<End> {
     let started = Instant::now();
     let place = Place::find(&arguments)?;
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let (cluster, kubeconfig, server) = start_cluster(&arguments, folder.path()).await?;
+    let (cluster, kubeconfig, server, _served) = start_cluster(&arguments, folder.path()).await?;
     connect::install_crds(&cluster).await?;
     eprintln!("lockstep {} · {server}", env!("CARGO_PKG_VERSION"));
     eprintln!("watching {}", place.words());
@@ -45,11 +45,12 @@ pub(crate) async fn up(arguments: arguments::Up) -> anyhow::Result<End> {
     end
 }
 
-/// Starts the sandbox, or connects to the cluster that was named. Returns it with its kubeconfig and words about it.
-async fn start_cluster(arguments: &arguments::Up, folder: &Path) -> anyhow::Result<(Cluster, PathBuf, String)> {
+/// Starts the sandbox, or connects to the cluster that was named. Returns it with its kubeconfig, words about it, and
+/// what keeps the server up.
+async fn start_cluster(arguments: &arguments::Up, folder: &Path) -> anyhow::Result<(Cluster, PathBuf, String, Option<Served>)> {
     if let Some(file) = &arguments.kubeconfig {
         let cluster = connect::connect_file(Some(file), None).await?;
-        return Ok((cluster, file.clone(), format!("cluster of {}", file.display())));
+        return Ok((cluster, file.clone(), format!("cluster of {}", file.display()), None));
     }
     let sandbox = Sandbox::new(Options {
         controllers: true,
@@ -67,7 +68,7 @@ async fn start_cluster(arguments: &arguments::Up, folder: &Path) -> anyhow::Resu
     write_kubeconfig(&file, &text)?;
     let file = std::path::absolute(&file)?;
     let cluster = connect::connect_file(Some(&file), None).await?;
-    Ok((cluster, file, format!("sandbox Kubernetes 1.36 on http://{}", served.addr)))
+    Ok((cluster, file, format!("sandbox Kubernetes 1.36 on http://{}", served.addr), Some(served)))
 }
 
 /// What is watched.

@@ -1,0 +1,183 @@
+//! N apps of four objects in one repository, a cluster, and an operator that keeps them.
+
+use std::{fmt::Write, fs, path::Path, process::Command, time::Duration};
+
+use anyhow::Context;
+use lockstep_cluster::{Cluster, Verb};
+use lockstep_object::ObjectKey;
+use lockstep_operator::{Handle, Operator};
+use lockstep_sandbox::{Options, Sandbox, Served};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::Settings;
+
+/// Everything that a bench runs on.
+pub(crate) struct Bench {
+    pub(crate) cluster: Cluster,
+    pub(crate) folder: TempDir,
+    pub(crate) namespace: String,
+    _served: Option<Served>,
+}
+
+impl Bench {
+    /// Makes the repository, connects to the cluster (or starts a sandbox) and installs the definitions.
+    pub(crate) async fn new(settings: &Settings) -> anyhow::Result<Self> {
+        let folder = TempDir::new()?;
+        let repository = folder.path().join("repository");
+        fs::create_dir_all(&repository)?;
+        git(&repository, &["init", "-q", "-b", "main"])?;
+        for place in 0..settings.apps {
+            write_app(&repository, place, "one")?;
+        }
+        commit(&repository, "install")?;
+        let (file, served) = match &settings.kubeconfig {
+            Some(file) => (file.clone(), None),
+            None => {
+                let sandbox =
+                    Sandbox::new(Options { controllers: true, kubelet_delay: Duration::ZERO, ..Options::default() })?;
+                let served = sandbox.serve(([127, 0, 0, 1], 0).into()).await?;
+                let file = folder.path().join("kubeconfig");
+                fs::write(&file, sandbox.kubeconfig(served.addr))?;
+                (file, Some(served))
+            }
+        };
+        let cluster = Cluster::connect(Some(&file), None).await?;
+        cluster.refresh_discovery(0).await?;
+        for crd in lockstep_api::crds() {
+            let name = crd["metadata"]["name"].as_str().unwrap_or_default();
+            let key = ObjectKey::new("apiextensions.k8s.io", "CustomResourceDefinition", "", name);
+            cluster.apply(&key, "v1", crd.to_string().as_bytes()).await?;
+        }
+        let path = format!("/apis/{}/apps?limit=1", lockstep_api::API_VERSION);
+        while cluster.get(&path).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let namespace = format!("bench-{}", std::process::id());
+        let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+        cluster.create("/api/v1/namespaces", &body).await?;
+        Ok(Self { cluster, folder, namespace, _served: served })
+    }
+
+    pub(crate) fn repository(&self) -> std::path::PathBuf {
+        self.folder.path().join("repository")
+    }
+
+    /// Starts an operator that only sees this bench's Apps, over a connection of its own that counts its requests.
+    pub(crate) async fn operator(&self, settings: &Settings) -> anyhow::Result<Handle> {
+        let file = settings.kubeconfig.clone().unwrap_or_else(|| self.folder.path().join("kubeconfig"));
+        let cluster = Cluster::connect(Some(&file), None).await?;
+        let cache = self.folder.path().join("cache");
+        let namespace = Some(self.namespace.clone());
+        Ok(Operator::start(cluster, lockstep_operator::Settings { cache, namespace }).await?)
+    }
+
+    /// Makes the Apps, without their finalizer: putting it there is the operator's work and counted.
+    pub(crate) async fn make_apps(&self, settings: &Settings) -> anyhow::Result<()> {
+        let collection = format!("/apis/{}/namespaces/{}/apps", lockstep_api::API_VERSION, self.namespace);
+        let url = self.repository().to_string_lossy().into_owned();
+        let mut tasks = tokio::task::JoinSet::new();
+        for place in 0..settings.apps {
+            let app = json!({
+                "apiVersion": lockstep_api::API_VERSION, "kind": "App",
+                "metadata": {"name": name(place), "namespace": self.namespace},
+                "spec": {"source": {"git": {"url": url, "path": name(place)}}, "destination": {"namespace": self.namespace}},
+            });
+            let (cluster, collection) = (self.cluster.clone(), collection.clone());
+            tasks.spawn(async move { cluster.create(&collection, &app).await });
+            if tasks.len() >= 32 {
+                tasks.join_next().await.context("a task was spawned")???;
+            }
+        }
+        while let Some(result) = tasks.join_next().await {
+            result??;
+        }
+        Ok(())
+    }
+}
+
+/// Names an app.
+pub(crate) fn name(place: usize) -> String {
+    format!("app-{place:04}")
+}
+
+/// Waits until the operator has every App ready, at this revision if one is said.
+pub(crate) async fn until_ready(
+    operator: &Handle,
+    settings: &Settings,
+    revision: Option<&str>,
+    at_revision: usize,
+) -> anyhow::Result<()> {
+    loop {
+        let apps = operator.apps().await?;
+        let is_ready = |app: &&lockstep_operator::AppView| {
+            app.status.conditions.iter().any(|condition| condition.kind == "Ready" && condition.status == "True")
+        };
+        let ready = apps.iter().filter(is_ready).count();
+        let current =
+            revision.map_or(at_revision, |revision| apps.iter().filter(|app| app.status.revision == revision).count());
+        if ready == settings.apps && current >= at_revision {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Returns the requests by verb.
+pub(crate) fn requests(operator: &Handle) -> Vec<(Verb, u64)> {
+    Verb::ALL.iter().map(|verb| (*verb, operator.cluster().counts().get(*verb))).collect()
+}
+
+/// Returns the requests between two counts, watches and discovery aside.
+pub(crate) fn writes_between(before: &[(Verb, u64)], after: &[(Verb, u64)]) -> u64 {
+    let counted = before.iter().zip(after).filter(|((verb, _), _)| !matches!(verb, Verb::Watch));
+    counted.map(|((_, before), (_, after))| after - before).sum()
+}
+
+/// Writes the four objects of an app.
+pub(crate) fn write_app(repository: &Path, place: usize, value: &str) -> anyhow::Result<()> {
+    let folder = repository.join(name(place));
+    fs::create_dir_all(&folder)?;
+    let mut text = String::new();
+    for object in objects(place, value) {
+        writeln!(text, "---\n{object}").context("a String takes everything")?;
+    }
+    fs::write(folder.join("app.yaml"), text)?;
+    Ok(())
+}
+
+/// Returns ServiceAccount, Service, Deployment without replicas, and Ingress.
+pub(crate) fn objects(place: usize, value: &str) -> Vec<serde_json::Value> {
+    let name = name(place);
+    let labels = json!({"app": name});
+    vec![
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "labels": labels}}),
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "labels": labels},
+            "spec": {"selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]}}),
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "labels": labels},
+            "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "web", "image": "example.com/web:1", "env": [{"name": "VALUE", "value": value}],
+                    "ports": [{"name": "http", "containerPort": 8080}]}]}}}}),
+        json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": name, "labels": labels},
+            "spec": {"rules": [{"host": format!("{name}.example.com"), "http": {"paths": [{"path": "/", "pathType": "Prefix",
+                "backend": {"service": {"name": name, "port": {"name": "http"}}}}]}}]}}),
+    ]
+}
+
+/// Commits everything and returns the commit.
+pub(crate) fn commit(repository: &Path, message: &str) -> anyhow::Result<String> {
+    git(repository, &["add", "-A"])?;
+    git(repository, &["commit", "-q", "-m", message])?;
+    git(repository, &["rev-parse", "HEAD"])
+}
+
+fn git(repository: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new("git")
+        .args(["-c", "user.name=bench", "-c", "user.email=bench@example.com", "-c", "gc.auto=0"])
+        .args(arguments)
+        .current_dir(repository)
+        .output()
+        .context("cannot run git")?;
+    anyhow::ensure!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
