@@ -54,6 +54,22 @@ impl Sandbox {
         Ok(Served { addr, stop })
     }
 
+    /// Listens as [`Sandbox::serve`] does, on threads of its own: for callers without an async runtime.
+    ///
+    /// # Errors
+    /// If the address cannot be listened on, or no thread can be had.
+    pub fn serve_in_background(&self, addr: SocketAddr) -> std::io::Result<Served> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let served = runtime.block_on(self.serve(addr))?;
+        let mut stopped = served.stop.subscribe();
+        std::thread::Builder::new().name("sandbox-server".to_owned()).spawn(move || {
+            // The runtime lives as long as the server is wanted.
+            let ended = runtime.block_on(stopped.wait_for(|stop| *stop)).is_ok();
+            tracing::debug!(ended, "the server in the background stops");
+        })?;
+        Ok(served)
+    }
+
     /// Returns a kubeconfig for this server at `addr`, with the admin's token and the server's authority.
     pub fn kubeconfig(&self, addr: SocketAddr) -> String {
         let token = self.admin_token();
