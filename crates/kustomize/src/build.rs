@@ -277,9 +277,9 @@ fn object(node: &Node) -> Option<Object> {
 fn value(node: &Node) -> lockstep_object::Value {
     use lockstep_object::Value;
     match node {
-        Node::Map(entries) => {
-            Value::Map(entries.iter().map(|(key, entry)| (lockstep_object::Key::new(&key.text), value(entry))).collect())
-        }
+        Node::Map(entries) => Value::Map(
+            entries.iter().map(|(key, entry)| (lockstep_object::Key::new(&key.text), value(entry))).collect(),
+        ),
         Node::List(items) => Value::from(items.iter().map(value).collect::<Vec<Value>>()),
         Node::Scalar(scalar) => scalar_value(scalar),
     }

@@ -251,7 +251,9 @@ pub(crate) fn from_crds(loader: &Loader, paths: &[String], limits: &Limits) -> R
         let unreadable = |error: Error| error.wrap(format!("unable to parse open API definition from '{path}'"));
         let definitions = read::document(&text, Rules::V2, limits).map_err(unreadable)?.unwrap_or_default();
         for (name, definition) in definitions.entries() {
-            let properties = |key: &str| definition.at(&["Schema", "properties", key]).or_else(|| definition.at(&["schema", "properties", key]));
+            let properties = |key: &str| {
+                definition.at(&["Schema", "properties", key]).or_else(|| definition.at(&["schema", "properties", key]))
+            };
             if ["kind", "apiVersion", "metadata"].iter().all(|key| properties(key).is_some()) {
                 let kind = name.text.rsplit('.').next().unwrap_or(&name.text);
                 let mut found = Config::default();

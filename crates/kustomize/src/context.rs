@@ -140,8 +140,10 @@ pub(crate) fn absorb(into: &mut Vec<Resource>, from: Vec<Resource>) -> Result<()
                 )));
             }
             (Some(_), _, _) => {
-                let shown: Vec<String> =
-                    places.iter().map(|place| crate::json::to_text(&into[*place].with_internal_annotations())).collect();
+                let shown: Vec<String> = places
+                    .iter()
+                    .map(|place| crate::json::to_text(&into[*place].with_internal_annotations()))
+                    .collect();
                 return Err(Error::new(format!(
                     "found multiple objects [{}] that could accept merge of {id}",
                     shown.join(" ")

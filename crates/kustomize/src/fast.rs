@@ -27,7 +27,8 @@ fn is_harmless(text: &str) -> bool {
     text.bytes().all(plain)
         && (text.is_ascii()
             || text.chars().all(|c| {
-                c.is_ascii() || c >= '\u{a0}' && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+                c.is_ascii()
+                    || c >= '\u{a0}' && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
             }))
 }
 
@@ -555,8 +556,10 @@ fn begins_plain(text: &str) -> bool {
     match bytes.first() {
         None => false,
         Some(b'-' | b'?' | b':') => bytes.get(1).is_some_and(|next| *next != b' '),
-        Some(b'#' | b',' | b'[' | b']' | b'{' | b'}' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%' | b'@'
-        | b'`') => false,
+        Some(
+            b'#' | b',' | b'[' | b']' | b'{' | b'}' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%' | b'@'
+            | b'`',
+        ) => false,
         Some(_) => true,
     }
 }

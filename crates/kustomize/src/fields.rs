@@ -116,4 +116,3 @@ pub(crate) fn set_entry(node: &mut Node, key: &str, text: &str) -> Result<(), Er
         other => Err(show::wrong_kind("MappingNode", other)),
     }
 }
-

@@ -150,9 +150,7 @@ fn file_source(source: &str) -> Result<(String, String), Error> {
             Ok((base.to_owned(), source.to_owned()))
         }
         1 => match source.split_once('=').unwrap_or((source, "")) {
-            ("", path) => {
-                Err(Error::new(format!("missing key name for file path {} in source {quoted}", quote(path))))
-            }
+            ("", path) => Err(Error::new(format!("missing key name for file path {} in source {quoted}", quote(path)))),
             (key, "") => Err(Error::new(format!("missing file path for key name {} in source {quoted}", quote(key)))),
             (key, path) => Ok((key.to_owned(), path.to_owned())),
         },

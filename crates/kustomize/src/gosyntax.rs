@@ -57,7 +57,10 @@ fn unprintable(node: &Node, top: bool) -> Option<Flaw> {
 
 fn has_doubles(entries: &[(Scalar, Node)]) -> bool {
     if entries.len() < 24 {
-        return entries.iter().enumerate().any(|(at, (key, _))| entries[..at].iter().any(|(known, _)| known.text == key.text));
+        return entries
+            .iter()
+            .enumerate()
+            .any(|(at, (key, _))| entries[..at].iter().any(|(known, _)| known.text == key.text));
     }
     let mut known = std::collections::HashSet::with_capacity(entries.len());
     entries.iter().any(|(key, _)| !known.insert(&*key.text))

@@ -5,8 +5,9 @@ use crate::{
     error::Error,
     kustomization::{HelmChart, HelmGlobals},
     loader::{Loader, clean},
-    merge, print, read,
+    merge,
     node::Node,
+    print, read,
     resource::Resource,
     scalar::Rules,
     schema::MergeSchema,
@@ -61,7 +62,11 @@ pub(crate) fn check(chart: &HelmChart, loader: &Loader, shared: &Shared) -> Resu
 /// The folder that holds the chart's folder.
 fn folder(chart: &HelmChart, home: &str, loader: &Loader) -> String {
     let home = loader.join(if home.is_empty() { "charts" } else { home });
-    if chart.version.is_empty() || chart.repo.is_empty() { home } else { format!("{home}/{}-{}", chart.name, chart.version) }
+    if chart.version.is_empty() || chart.repo.is_empty() {
+        home
+    } else {
+        format!("{home}/{}-{}", chart.name, chart.version)
+    }
 }
 
 /// Renders a chart of the field `helmCharts`.
@@ -70,7 +75,12 @@ pub(crate) fn render(prepared: &Prepared, loader: &Loader, shared: &Shared) -> R
 }
 
 /// Renders a chart that lies below `home`.
-pub(crate) fn render_at(chart: &HelmChart, home: &str, loader: &Loader, shared: &Shared) -> Result<Vec<Resource>, Error> {
+pub(crate) fn render_at(
+    chart: &HelmChart,
+    home: &str,
+    loader: &Loader,
+    shared: &Shared,
+) -> Result<Vec<Resource>, Error> {
     let path = clean(&format!("{}/{}", folder(chart, home, loader), chart.name));
     if loader.kind(&path)? != Some(lockstep_files::Kind::Folder) {
         if chart.repo.is_empty() {

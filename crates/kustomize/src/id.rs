@@ -83,9 +83,7 @@ const CLUSTER_SCOPED: &[(&str, &[&str], &[&str])] = &[
 
 fn is_cluster_scoped(group: &str, version: &str, kind: &str) -> bool {
     let known = |(known_group, versions, kinds): &(&str, &[&str], &[&str])| {
-        *known_group == group
-            && kinds.contains(&kind)
-            && versions.contains(&version)
+        *known_group == group && kinds.contains(&kind) && versions.contains(&version)
     };
     CLUSTER_SCOPED.iter().any(known)
 }
@@ -164,9 +162,27 @@ impl fmt::Display for ResId {
 
 /// Kinds that go first in kustomize's legacy order.
 pub(crate) const ORDER_FIRST: &[&str] = &[
-    "Namespace", "ResourceQuota", "StorageClass", "CustomResourceDefinition", "ServiceAccount", "PodSecurityPolicy",
-    "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "ConfigMap", "Secret", "Endpoints", "Service",
-    "LimitRange", "PriorityClass", "PersistentVolume", "PersistentVolumeClaim", "Deployment", "StatefulSet", "CronJob",
+    "Namespace",
+    "ResourceQuota",
+    "StorageClass",
+    "CustomResourceDefinition",
+    "ServiceAccount",
+    "PodSecurityPolicy",
+    "Role",
+    "ClusterRole",
+    "RoleBinding",
+    "ClusterRoleBinding",
+    "ConfigMap",
+    "Secret",
+    "Endpoints",
+    "Service",
+    "LimitRange",
+    "PriorityClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "Deployment",
+    "StatefulSet",
+    "CronJob",
     "PodDisruptionBudget",
 ];
 

@@ -161,8 +161,7 @@ fn replace(node: &mut Node, path: &str, value: Node) -> Result<(), Error> {
         put(parent, &key, value);
         return Ok(());
     };
-    let absent =
-        || Error::new(format!("replace operation does not apply: doc is missing key: {path}: missing value"));
+    let absent = || Error::new(format!("replace operation does not apply: doc is missing key: {path}: missing value"));
     let place = place(items.len(), &key).map_err(|_| absent())?;
     *items.get_mut(place).ok_or_else(absent)? = value;
     Ok(())
@@ -256,8 +255,13 @@ fn add(parent: &mut Node, key: &str, value: Node) -> Result<(), Error> {
         items.push(value);
         return Ok(());
     }
-    let at = place(items.len() + 1, key)
-        .map_err(|error| if key.parse::<i64>().is_ok() { error } else { error.wrap(format!("value was not a proper array index: '{key}'")) })?;
+    let at = place(items.len() + 1, key).map_err(|error| {
+        if key.parse::<i64>().is_ok() {
+            error
+        } else {
+            error.wrap(format!("value was not a proper array index: '{key}'"))
+        }
+    })?;
     if at > items.len() {
         return Err(invalid_index(key));
     }

@@ -279,9 +279,7 @@ impl GeneratorOptions {
     pub(crate) fn with_global(own: Option<&Self>, global: Option<&Self>) -> Option<Self> {
         let Some(global) = global else { return own.cloned() };
         let mut merged = own.cloned().unwrap_or_default();
-        for (mine, theirs) in
-            [(&mut merged.labels, &global.labels), (&mut merged.annotations, &global.annotations)]
-        {
+        for (mine, theirs) in [(&mut merged.labels, &global.labels), (&mut merged.annotations, &global.annotations)] {
             theirs.iter().for_each(|(key, value)| {
                 mine.entry(key.clone()).or_insert_with(|| value.clone());
             });
@@ -421,8 +419,7 @@ impl Kustomization {
     }
 
     fn is_blank(&self) -> bool {
-        let blank =
-            Self { api_version: self.api_version.clone(), kind: self.kind.clone(), ..Self::default() };
+        let blank = Self { api_version: self.api_version.clone(), kind: self.kind.clone(), ..Self::default() };
         *self == blank
     }
 

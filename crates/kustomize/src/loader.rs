@@ -25,14 +25,8 @@ impl<'a> Loader<'a> {
         restrictor: LoadRestrictor,
         remote: Option<&'a dyn RemoteBases>,
     ) -> Result<Self, Error> {
-        let loader = Self {
-            reader,
-            root: String::new(),
-            visited: Vec::new(),
-            repository: String::new(),
-            restrictor,
-            remote,
-        };
+        let loader =
+            Self { reader, root: String::new(), visited: Vec::new(), repository: String::new(), restrictor, remote };
         if remote_base(root) {
             return loader.open_remote(root);
         }
@@ -198,9 +192,7 @@ impl<'a> Loader<'a> {
 }
 
 fn refused(url: &str) -> Error {
-    Error::new(format!(
-        "remote base '{url}' is not allowed here; copy it into the repository or allow remote bases"
-    ))
+    Error::new(format!("remote base '{url}' is not allowed here; copy it into the repository or allow remote bases"))
 }
 
 /// Shows a path of the tree as texts do.
@@ -241,7 +233,8 @@ fn remote_base(path: &str) -> bool {
     let address = lower.split('?').next().unwrap_or(lower);
     for scheme in ["ssh://", "https://", "http://", "file://"] {
         if let Some(rest) = address.strip_prefix(scheme) {
-            return scheme == "file://" && !rest.is_empty() || rest.split('/').filter(|part| !part.is_empty()).count() >= 3;
+            return scheme == "file://" && !rest.is_empty()
+                || rest.split('/').filter(|part| !part.is_empty()).count() >= 3;
         }
     }
     let user = address.split_once('@').is_some_and(|(user, rest)| {
@@ -249,5 +242,6 @@ fn remote_base(path: &str) -> bool {
             && user.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
             && rest.contains([':', '/'])
     });
-    user || address.starts_with("github.com/") && address.matches('/').count() >= 2 || address.starts_with("github.com:")
+    user || address.starts_with("github.com/") && address.matches('/').count() >= 2
+        || address.starts_with("github.com:")
 }

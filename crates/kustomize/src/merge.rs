@@ -179,7 +179,8 @@ impl Walker<'_> {
             let in_dest = find(&dest, &search_keys, &search_values);
             let change = find(&patch, &search_keys, &search_values).map(|at| patch[at].clone());
             // kyaml puts the old element back over one that the patch replaces.
-            let replaced = change.as_ref().and_then(|change| change.get(DIRECTIVE)).is_some_and(|d| d.text() == "replace");
+            let replaced =
+                change.as_ref().and_then(|change| change.get(DIRECTIVE)).is_some_and(|d| d.text() == "replace");
             match self.walk(in_dest.map(|at| dest[at].clone()), change, element)?.filter(|value| !is_void(value)) {
                 None => set_element(&mut dest, None, &keys, &values),
                 Some(mut value) => {
@@ -318,7 +319,10 @@ fn find(items: &[Node], keys: &[Box<str>], values: &[Box<str>]) -> Option<usize>
     }
     let fits = |item: &Node| {
         matches!(item, Node::Map(_))
-            && keys.iter().zip(values).all(|(key, value)| item.get(key).is_some_and(|found| found.raw_text() == &**value))
+            && keys
+                .iter()
+                .zip(values)
+                .all(|(key, value)| item.get(key).is_some_and(|found| found.raw_text() == &**value))
     };
     items.iter().position(fits)
 }
@@ -338,7 +342,8 @@ fn complete(value: &mut Node, keys: &[Box<str>], values: &[Box<str>]) {
 
 /// Puts an element in the place of those with the same keys, or at the end; without an element they are removed.
 fn set_element(items: &mut Vec<Node>, element: Option<Node>, keys: &[Box<str>], values: &[Box<str>]) {
-    let by_key = keys.first().is_some_and(|key| !key.is_empty()) && values.first().is_some_and(|value| !value.is_empty());
+    let by_key =
+        keys.first().is_some_and(|key| !key.is_empty()) && values.first().is_some_and(|value| !value.is_empty());
     let mut found_any = false;
     let mut kept = Vec::with_capacity(items.len() + 1);
     for item in std::mem::take(items) {

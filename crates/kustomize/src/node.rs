@@ -44,7 +44,12 @@ impl Scalar {
 
     /// Returns the text of a string once it is printed and read again.
     pub(crate) fn printed(&self) -> Cow<'_, str> {
-        if self.style == Style::Folded && (self.text.contains("\n ") || self.text.contains("\n\t") || self.text.ends_with("\n\n") || self.text.starts_with([' ', '\t'])) {
+        if self.style == Style::Folded
+            && (self.text.contains("\n ")
+                || self.text.contains("\n\t")
+                || self.text.ends_with("\n\n")
+                || self.text.starts_with([' ', '\t']))
+        {
             return Cow::Owned(refold(&self.text));
         }
         Cow::Borrowed(&self.text)
@@ -216,7 +221,9 @@ impl Node {
         value.style = match self.get(key) {
             Some(Node::Scalar(known)) => known.style,
             Some(_) => Style::Plain,
-            None if matches!(value.tag, Tag::Open | Tag::Str) && crate::scalar::is_no_string(&value.text) => Style::Double,
+            None if matches!(value.tag, Tag::Open | Tag::Str) && crate::scalar::is_no_string(&value.text) => {
+                Style::Double
+            }
             None => value.style,
         };
         self.insert(key, Node::Scalar(value));

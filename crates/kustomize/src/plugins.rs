@@ -8,8 +8,8 @@ use crate::{
     error::Error,
     generate, helm,
     kustomization::{
-        FieldSpecArgs, GeneratorArgs, HelmChart, Image, Patch, PatchArgs, Replica,
-        ReplacementField, SecretArgs, Selector,
+        FieldSpecArgs, GeneratorArgs, HelmChart, Image, Patch, PatchArgs, ReplacementField, Replica, SecretArgs,
+        Selector,
     },
     loader::Loader,
     node::Node,
@@ -193,8 +193,13 @@ pub(crate) fn transformers(target: &Target, entries: &[String], shared: &mut Sha
         let origin = plugin_origin(&plugin);
         let id = plugin.id();
         check_builtin(&plugin)?;
-        let actions = actions(&plugin, target, shared)
-            .map_err(|error| if error.message().starts_with("unable to load builtin") { error } else { error.wrap(format!("plugin {id} fails configuration")) })?;
+        let actions = actions(&plugin, target, shared).map_err(|error| {
+            if error.message().starts_with("unable to load builtin") {
+                error
+            } else {
+                error.wrap(format!("plugin {id} fails configuration"))
+            }
+        })?;
         steps.extend(actions.into_iter().map(|action| Step { action, origin: origin.clone() }));
     }
     Ok(steps)
@@ -322,9 +327,19 @@ const GENERATORS: [&str; 4] =
     ["ConfigMapGenerator", "SecretGenerator", "HelmChartInflationGenerator", "IAMPolicyGenerator"];
 
 const TRANSFORMERS: [&str; 14] = [
-    "AnnotationsTransformer", "HashTransformer", "ImageTagTransformer", "LabelTransformer", "NamespaceTransformer",
-    "PatchJson6902Transformer", "PatchStrategicMergeTransformer", "PatchTransformer", "PrefixSuffixTransformer",
-    "PrefixTransformer", "SuffixTransformer", "ReplacementTransformer", "ReplicaCountTransformer",
+    "AnnotationsTransformer",
+    "HashTransformer",
+    "ImageTagTransformer",
+    "LabelTransformer",
+    "NamespaceTransformer",
+    "PatchJson6902Transformer",
+    "PatchStrategicMergeTransformer",
+    "PatchTransformer",
+    "PrefixSuffixTransformer",
+    "PrefixTransformer",
+    "SuffixTransformer",
+    "ReplacementTransformer",
+    "ReplicaCountTransformer",
     "ValueAddTransformer",
 ];
 
@@ -363,8 +378,8 @@ fn actions(plugin: &Resource, target: &Target, shared: &Shared) -> Result<Vec<Ac
 }
 
 fn namespace(plugin: &Resource) -> Result<Action, Error> {
-    let args: NamespaceArgs = arguments(plugin)
-        .map_err(|error: Error| error.wrap("unmarshalling NamespaceTransformer config"))?;
+    let args: NamespaceArgs =
+        arguments(plugin).map_err(|error: Error| error.wrap("unmarshalling NamespaceTransformer config"))?;
     let options = NamespaceOptions {
         namespace: args.metadata.namespace,
         unset_only: args.unset_only,

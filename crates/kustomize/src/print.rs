@@ -154,7 +154,7 @@ fn print_number(text: &str, out: &mut String) {
 
 fn print_whole(value: f64, out: &mut String) {
     if value == 0.0 && value.is_sign_negative() {
-        out.push_str("0");
+        out.push('0');
     } else if (-9_223_372_036_854_775_808.0..18_446_744_073_709_551_616.0).contains(&value) {
         let _infallible = write!(out, "{value:.0}");
     } else {
@@ -335,7 +335,9 @@ impl Traits {
         while let Some(c) = chars.next() {
             let next = chars.peek().copied();
             let followed_by_blank = next.is_none_or(|next| matches!(next, ' ' | '\t'));
-            indicators |= if first { starts_indicator(c, followed_by_blank) } else {
+            indicators |= if first {
+                starts_indicator(c, followed_by_blank)
+            } else {
                 c == ':' && followed_by_blank || c == '#' && preceded_by_blank
             };
             special |= !is_printable(c);
@@ -360,7 +362,7 @@ impl Traits {
         Self {
             plain_allowed: !(edge || break_space || space_break || special || breaks || indicators),
             single_allowed: !(break_space || space_break || special),
-            block_allowed: !(trailing_space || space_break || special) && !text.is_empty(),
+            block_allowed: !(trailing_space || space_break || special || text.is_empty()),
         }
     }
 }
@@ -459,7 +461,13 @@ fn escaped(c: char, out: &mut String) {
 /// Compares keys as go-yaml v2 sorts them: letters after everything else, runs of digits by their number.
 pub(crate) fn compare(a: &str, b: &str) -> Ordering {
     if a.is_ascii() && b.is_ascii() {
-        return compare_at(a.as_bytes(), b.as_bytes(), |b| b.is_ascii_alphabetic(), |b| b.is_ascii_digit(), |b| u32::from(*b));
+        return compare_at(
+            a.as_bytes(),
+            b.as_bytes(),
+            |b| b.is_ascii_alphabetic(),
+            |b| b.is_ascii_digit(),
+            |b| u32::from(*b),
+        );
     }
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     compare_at(&a, &b, |c| c.is_alphabetic(), |c| c.is_ascii_digit(), |c| u32::from(*c))

@@ -131,10 +131,8 @@ impl Reader<'_> {
     }
 
     fn spend(&mut self, nodes: usize) -> Result<(), Error> {
-        self.budget = self
-            .budget
-            .checked_sub(nodes)
-            .ok_or_else(|| Error::new("yaml: document contains excessive aliasing"))?;
+        self.budget =
+            self.budget.checked_sub(nodes).ok_or_else(|| Error::new("yaml: document contains excessive aliasing"))?;
         Ok(())
     }
 
@@ -221,7 +219,9 @@ impl Reader<'_> {
             let event = self.next()?;
             let value = self.node(event)?;
             match self.rules {
-                Rules::V3 if key.tag == Tag::Merge && !merges.is_empty() => return Err(Error::new("duplicate merge key")),
+                Rules::V3 if key.tag == Tag::Merge && !merges.is_empty() => {
+                    return Err(Error::new("duplicate merge key"));
+                }
                 Rules::V3 if key.tag == Tag::Merge => merges = merge_sources(value)?,
                 Rules::V2 if key.tag == Tag::Merge => {
                     for source in merge_sources(value)? {

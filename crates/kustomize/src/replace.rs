@@ -99,7 +99,12 @@ fn replace(resources: &mut [Resource], value: &Node, target: &TargetSelector, li
     let mut rejects = Vec::new();
     for reject in &target.reject {
         let by_labels = !reject.annotation_selector.is_empty() || !reject.label_selector.is_empty();
-        rejects.push((Patterns::new(reject).map_err(wrapped)?, reject.id().is_empty(), by_labels, Patterns::with_labels(reject)?));
+        rejects.push((
+            Patterns::new(reject).map_err(wrapped)?,
+            reject.id().is_empty(),
+            by_labels,
+            Patterns::with_labels(reject)?,
+        ));
     }
     let default = [DEFAULT_PATH.to_owned()];
     let paths = if target.field_paths.is_empty() { &default[..] } else { &target.field_paths };
@@ -263,21 +268,26 @@ fn visit_matching(
     let regex = Regex::new(pattern).map_err(|_| Error::new(format!("error parsing regexp: `{pattern}`")))?;
     let fits = |item: &Node| {
         let shown = |node: &Node| show::to_text(node).trim().to_owned();
-        if key.is_empty() { regex.is_match(&shown(item)) } else { item.get(key).is_some_and(|value| regex.is_match(&shown(value))) }
+        if key.is_empty() {
+            regex.is_match(&shown(item))
+        } else {
+            item.get(key).is_some_and(|value| regex.is_match(&shown(value)))
+        }
     };
     let items = list(node)?;
     let mut found = 0;
     for item in items.iter_mut().filter(|item| fits(item)) {
-        found += if key.is_empty() { set(item).map(|()| 1).map_err(Failure::Set)? } else { visit(item, rest, create, limits, set)? };
+        found += if key.is_empty() {
+            set(item).map(|()| 1).map_err(Failure::Set)?
+        } else {
+            visit(item, rest, create, limits, set)?
+        };
     }
     if found > 0 || create.is_none() {
         return Ok(found);
     }
-    let made = if key.is_empty() {
-        Node::open(pattern)
-    } else {
-        Node::Map(vec![(Scalar::open(key), Node::open(pattern))])
-    };
+    let made =
+        if key.is_empty() { Node::open(pattern) } else { Node::Map(vec![(Scalar::open(key), Node::open(pattern))]) };
     items.push(made);
     match items.last_mut() {
         Some(item) if fits(item) && key.is_empty() => set(item).map(|()| 1).map_err(Failure::Set),

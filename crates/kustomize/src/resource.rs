@@ -74,14 +74,28 @@ pub(crate) struct Resource {
 /// Annotations that only serve a build and are never printed.
 const INTERNAL: &str = "internal.config.kubernetes.io/";
 const BUILD_ANNOTATIONS: &[&str] = &[
-    "previousKinds", "previousNames", "prefixes", "suffixes", "previousNamespaces", "allowNameChange",
-    "allowKindChange", "refBy", "generatorBehavior", "needsHashSuffix", "path", "index", "seqindent", "id",
-    "annotations-migration-resource-id", "helm-generated",
+    "previousKinds",
+    "previousNames",
+    "prefixes",
+    "suffixes",
+    "previousNamespaces",
+    "allowNameChange",
+    "allowKindChange",
+    "refBy",
+    "generatorBehavior",
+    "needsHashSuffix",
+    "path",
+    "index",
+    "seqindent",
+    "id",
+    "annotations-migration-resource-id",
+    "helm-generated",
 ];
 const LEGACY_ANNOTATIONS: &[&str] = &["config.kubernetes.io/path", "config.kubernetes.io/index", "config.k8s.io/id"];
 
 fn is_build_annotation(key: &str) -> bool {
-    key.strip_prefix(INTERNAL).is_some_and(|name| BUILD_ANNOTATIONS.contains(&name)) || LEGACY_ANNOTATIONS.contains(&key)
+    key.strip_prefix(INTERNAL).is_some_and(|name| BUILD_ANNOTATIONS.contains(&name))
+        || LEGACY_ANNOTATIONS.contains(&key)
 }
 
 impl Resource {
@@ -90,9 +104,10 @@ impl Resource {
         let mut memory = Memory::default();
         if let Some(annotations) = node.at(&["metadata", "annotations"]) {
             let enabled = |name: &str| {
-                annotations.entries().iter().any(|(key, value)| {
-                    key.text.strip_prefix(INTERNAL) == Some(name) && value.raw_text() == "enabled"
-                })
+                annotations
+                    .entries()
+                    .iter()
+                    .any(|(key, value)| key.text.strip_prefix(INTERNAL) == Some(name) && value.raw_text() == "enabled")
             };
             memory.needs_hash = enabled("needsHashSuffix");
             memory.allow_name_change = enabled("allowNameChange");
@@ -289,7 +304,12 @@ impl Resource {
     pub(crate) fn settle_annotations(&mut self, keep_origin: bool, keep_transformations: bool) {
         let mut texts = self.texts("annotations");
         texts.retain(|(key, _)| !is_build_annotation(key));
-        set_or_drop(&mut texts, ORIGIN, self.memory.origin.as_ref().filter(|_| keep_origin).map(Origin::text), keep_origin);
+        set_or_drop(
+            &mut texts,
+            ORIGIN,
+            self.memory.origin.as_ref().filter(|_| keep_origin).map(Origin::text),
+            keep_origin,
+        );
         let transformations = &self.memory.transformations;
         let printed = (keep_transformations && !transformations.is_empty()).then(|| Origin::list_text(transformations));
         set_or_drop(&mut texts, TRANSFORMATIONS, printed, keep_transformations);

@@ -214,7 +214,7 @@ pub(crate) fn is_base_60(text: &str) -> bool {
     }
     loop {
         let end = rest.find([':', '.']).unwrap_or(rest.len());
-        let part = rest[..end].as_bytes();
+        let part = &rest.as_bytes()[..end];
         let fits = match part {
             [digit] => digit.is_ascii_digit(),
             [tens, digit] => (b'0'..=b'5').contains(tens) && digit.is_ascii_digit(),
@@ -304,8 +304,18 @@ impl Timestamp {
     /// Prints it as Go's `%#v` does, for error texts.
     pub(crate) fn to_go(self) -> String {
         const MONTHS: [&str; 12] = [
-            "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-            "November", "December",
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
+            "December",
         ];
         let month = MONTHS.get(self.month as usize - 1).copied().unwrap_or("January");
         format!(
@@ -352,7 +362,7 @@ fn take_zone(rest: &mut &str) -> Option<i32> {
 
 fn days_in(year: u32, month: u32) -> u32 {
     match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
         2 => 28,
         4 | 6 | 9 | 11 => 30,
         _ => 31,

@@ -12,10 +12,12 @@ use crate::node::Node;
 pub(crate) struct MergeSchema {
     types: HashMap<Box<str>, Type>,
     /// By `apiVersion` and kind; nothing for a kind whose fields hold no such list.
-    kinds: HashMap<(Box<str>, Box<str>), Option<Box<str>>>,
+    kinds: HashMap<Kind, Option<Box<str>>>,
 }
 
 type Type = HashMap<Box<str>, Shape>;
+/// `apiVersion` and kind.
+type Kind = (Box<str>, Box<str>);
 
 /// What is known of a field.
 #[derive(Clone, Debug)]
@@ -32,7 +34,8 @@ pub(crate) enum Shape {
     List(Option<Arc<[Box<str>]>>, Box<Shape>),
 }
 
-static BUILT_IN: LazyLock<Arc<MergeSchema>> = LazyLock::new(|| Arc::new(MergeSchema::parse(include_str!("merge_keys.txt"))));
+static BUILT_IN: LazyLock<Arc<MergeSchema>> =
+    LazyLock::new(|| Arc::new(MergeSchema::parse(include_str!("merge_keys.txt"))));
 static PLAIN: Shape = Shape::Plain;
 
 impl MergeSchema {

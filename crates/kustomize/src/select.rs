@@ -108,7 +108,9 @@ fn anchored(pattern: &str) -> Result<Option<Pattern>, Error> {
         return Ok(Some(Pattern::Literal(pattern.to_owned())));
     }
     let regex = Regex::new(&format!("^(?:{pattern})$"));
-    regex.map(|regex| Some(Pattern::Regex(regex))).map_err(|_| Error::new(format!("error parsing regexp: invalid pattern: `^(?:{pattern})$`")))
+    regex
+        .map(|regex| Some(Pattern::Regex(regex)))
+        .map_err(|_| Error::new(format!("error parsing regexp: invalid pattern: `^(?:{pattern})$`")))
 }
 
 /// One part of a label selector.
@@ -234,7 +236,7 @@ fn tokens(text: &str) -> Vec<String> {
     while let Some(first) = rest.chars().next() {
         let length = match first {
             '(' | ')' | ',' => 1,
-            '!' | '=' | '<' | '>' => 1 + rest[1..].starts_with('=').then_some(1).unwrap_or_default(),
+            '!' | '=' | '<' | '>' => 1 + usize::from(rest[1..].starts_with('=')),
             _ => rest.find([' ', '\t', '\n', '(', ')', ',', '!', '=', '<', '>']).unwrap_or(rest.len()),
         };
         out.push(rest[..length].to_owned());

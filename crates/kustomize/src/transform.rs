@@ -121,7 +121,8 @@ pub(crate) fn namespace(
         }
         if counts.get(&after) != Some(&1) {
             let alike = resources.iter().filter(|resource| key(resource) == after);
-            let shown: Vec<String> = alike.map(|resource| json::to_text(&resource.with_internal_annotations())).collect();
+            let shown: Vec<String> =
+                alike.map(|resource| json::to_text(&resource.with_internal_annotations())).collect();
             return Err(Error::new(format!("namespace transformation produces ID conflict: [{}]", shown.join(" "))));
         }
     }
@@ -133,7 +134,11 @@ pub(crate) fn set_namespace(node: &mut Node, options: &NamespaceOptions, specs: 
     let gvk = Gvk::of(node);
     let api_version = node.get("apiVersion").map_or("", Node::raw_text).to_owned();
     let mut set = |field: &mut Node| {
-        if options.unset_only && !field.text().is_empty() { Ok(()) } else { set_scalar(field, &options.namespace, Tag::Str) }
+        if options.unset_only && !field.text().is_empty() {
+            Ok(())
+        } else {
+            set_scalar(field, &options.namespace, Tag::Str)
+        }
     };
     if !gvk.is_cluster_scoped() {
         let spec = FieldSpec::new(Gvk::default(), "metadata/namespace", true);
@@ -171,7 +176,9 @@ fn subjects(
     match node.get_mut("subjects") {
         Some(Node::List(subjects)) => {
             let (key, value) = if which == Subjects::All { ("kind", "ServiceAccount") } else { ("name", "default") };
-            for subject in subjects.iter_mut().filter(|subject| subject.get(key).is_some_and(|found| found.text() == value)) {
+            for subject in
+                subjects.iter_mut().filter(|subject| subject.get(key).is_some_and(|found| found.text() == value))
+            {
                 if let Some(field) = lookup_create(subject, &["namespace"], Kind::Scalar)? {
                     set(field)?;
                 }
@@ -286,11 +293,7 @@ fn split_image(image: &str) -> (&str, String, String) {
         (Some(at), colon) if colon.is_none_or(|colon| at < colon) => {
             (&image[..at], String::new(), image[at..].trim_start_matches('@').to_owned())
         }
-        (Some(at), Some(colon)) => (
-            &image[..colon],
-            image[colon + 1..at].to_owned(),
-            image[at + 1..].to_owned(),
-        ),
+        (Some(at), Some(colon)) => (&image[..colon], image[colon + 1..at].to_owned(), image[at + 1..].to_owned()),
         (_, Some(colon)) => (&image[..colon], image[colon + 1..].to_owned(), String::new()),
         (Some(at), None) => (&image[..at], String::new(), image[at + 1..].to_owned()),
     }
@@ -386,7 +389,8 @@ pub(crate) fn sort(resources: &mut Vec<Resource>, options: Option<&SortOptions>)
             return a_name.cmp(b_name);
         }
         // Namespaces of the core group go before those of other groups.
-        let namespaces = *a.kind == *"Namespace" && *b.kind == *"Namespace" && (a.group.is_empty() || b.group.is_empty());
+        let namespaces =
+            *a.kind == *"Namespace" && *b.kind == *"Namespace" && (a.group.is_empty() || b.group.is_empty());
         a_place.cmp(b_place).then_with(|| if namespaces { b_text.cmp(a_text) } else { a_text.cmp(b_text) })
     });
     *resources = keyed.into_iter().map(|(_, resource)| resource).collect();
