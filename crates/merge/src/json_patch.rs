@@ -56,7 +56,11 @@ impl Operation<'_> {
     fn text(&self, field: &str) -> Result<&str, String> {
         let kind = self.kind();
         let in_full = field == "from" || matches!(kind, "replace" | "move" | "test");
-        let reason = if in_full { format!("operation missing {field} field: {MISSING}") } else { MISSING.into() };
+        let reason = if in_full {
+            format!("operation{} missing {field} field: {MISSING}", if field == "from" { "," } else { "" })
+        } else {
+            MISSING.into()
+        };
         let found = self.0.get(field).and_then(Value::as_str);
         found.ok_or_else(|| format!("{kind} operation failed to decode {field}: {reason}"))
     }
@@ -123,11 +127,12 @@ fn put(
 fn replace(document: &mut Value, operation: &Operation<'_>) -> Result<(), String> {
     let path = operation.text("path")?;
     if path.is_empty() {
-        // A root that is neither map nor list is ignored without an error, as the library does.
+        // The odd end is how Go prints the cause that is not there.
         let value = operation.value();
-        if matches!(value, Value::Map(_) | Value::List(_)) {
-            *document = value;
+        if !matches!(value, Value::Map(_) | Value::List(_)) {
+            return Err("replace operation value must be object or array: %!w(<nil>)".into());
         }
+        *document = value;
         return Ok(());
     }
     let missing = |what: &str| format!("replace operation does not apply: doc is missing {what}: {path}: {MISSING}");

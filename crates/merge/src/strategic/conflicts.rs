@@ -14,7 +14,11 @@ use super::{
 };
 
 pub(super) fn maps(left: &Map, right: &Map, node: &Node<'_>) -> Result<bool, PatchError> {
-    for (key, a) in left.iter().filter(|(key, _)| *key != DIRECTIVE && *key != RETAIN_KEYS) {
+    // Directives beside lists are no fields, which is an error; the library meets it or a conflict, whichever its
+    // map brings first. Here conflicts come first.
+    let (directives, fields): (Vec<_>, Vec<_>) = left.iter().partition(|(key, _)| key.starts_with('$'));
+    let directives = directives.into_iter().filter(|(key, _)| *key != DIRECTIVE && *key != RETAIN_KEYS);
+    for (key, a) in fields.into_iter().chain(directives) {
         let Some(b) = right.get(key) else { continue };
         let found = match (a, b) {
             (Value::Map(a), Value::Map(b)) => {

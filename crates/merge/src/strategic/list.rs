@@ -40,7 +40,8 @@ pub(super) fn no_merge_key(map: &Map, key: &str) -> PatchError {
 }
 
 pub(super) fn wrong_type(expected: &str, actual: &Value) -> PatchError {
-    PatchError::new(format!("expected a {expected}, but received a {}", words::type_name(actual)))
+    let actual = if actual.is_null() { "%!s(<nil>)" } else { words::type_name(actual) };
+    PatchError::new(format!("expected a {expected}, but received a {actual}"))
 }
 
 pub(super) fn as_map(item: &Value) -> Result<&Map, PatchError> {

@@ -62,7 +62,7 @@ fn field(original: &mut Map, key: &Key, value: Value, node: &Node<'_>, options: 
         (Some(Value::List(old)), Value::List(new)) => {
             let (item, rule) = node.list_field(key)?;
             if rule.merge {
-                Some(lists(old.to_vec(), new.to_vec(), &item, &rule, options)?.into())
+                Some(lists(old.to_vec(), new.to_vec(), &item, &rule, options)?.list.into())
             } else {
                 Some(new.into())
             }
@@ -102,7 +102,7 @@ fn delete_from(
     } else {
         match list::items_of(&[old, &gone])? {
             Items::Scalars => old.iter().filter(|item| !gone.contains(item)).cloned().collect::<Vec<_>>().into(),
-            Items::Maps => lists(old.to_vec(), gone.to_vec(), &item, &rule, options)?.into(),
+            Items::Maps => lists(old.to_vec(), gone.to_vec(), &item, &rule, options)?.list.into(),
         }
     };
     original.insert(name, kept);
@@ -172,17 +172,21 @@ fn ordered_list(
     let (item, rule) = node.list_field(name)?;
     let key = merge_key(&rule);
     fits_order(new.as_deref().unwrap_or_default(), order, key)?;
+    let mut server_order = old.as_deref().unwrap_or_default().to_vec();
     let merged = match (&old, &new) {
         (None, None) => return Ok(()),
         (Some(old), None) => old.to_vec(),
         (None, Some(new)) => new.iter().cloned().filter_map(without_directives).collect(),
-        (Some(old), Some(new)) if rule.merge => lists(old.to_vec(), new.to_vec(), &item, &rule, options)?,
+        (Some(old), Some(new)) if rule.merge => {
+            let merged = lists(old.to_vec(), new.to_vec(), &item, &rule, options)?;
+            server_order = merged.server_order;
+            merged.list
+        }
         (Some(_), Some(new)) => new.to_vec(),
     };
     let (named, others) = list::partition(merged, order, key)?;
-    let (old, new) = (old.as_deref().unwrap_or_default(), new.as_deref().unwrap_or_default());
-    let items = list::items_of(&[old, new])?;
-    let ordered = list::interleave(named, others, order, old, key, items)?;
+    let items = list::items_of(&[old.as_deref().unwrap_or_default(), new.as_deref().unwrap_or_default()])?;
+    let ordered = list::interleave(named, others, order, &server_order, key, items)?;
     original.insert(name, ordered);
     patch.remove(name);
     Ok(())
@@ -195,26 +199,36 @@ fn fits_order(patch: &[Value], order: &[Value], key: &str) -> Result<(), PatchEr
     }
     let mut wanted = Vec::new();
     for item in patch {
-        let skipped = !key.is_empty()
-            && list::is_deletion(if key.is_empty() { item } else { list::as_map(item).map(|_| item)? });
-        if !skipped && item.get(DIRECTIVE).is_none() {
+        if key.is_empty() || !list::is_deletion(list::as_map(item).map(|_| item)?) {
             wanted.push(item);
         }
     }
     let mut wanted = wanted.into_iter().peekable();
-    for known in order {
-        let Some(item) = wanted.peek() else { return Ok(()) };
-        let same =
-            if key.is_empty() { **item == *known } else { list::key_of(item, key)? == list::key_of(known, key)? };
+    let mut known = order.iter().peekable();
+    while let (Some(item), Some(place)) = (wanted.peek(), known.peek()) {
+        if item.get(DIRECTIVE).is_some() {
+            wanted.next();
+            continue;
+        }
+        let same = if key.is_empty() { item == place } else { list::key_of(item, key)? == list::key_of(place, key)? };
         if same {
             wanted.next();
         }
+        known.next();
     }
     if wanted.peek().is_none() {
         return Ok(());
     }
     let (patch, order) = (words::plain(&patch.to_vec().into()), words::plain(&order.to_vec().into()));
     Err(PatchError::new(format!("The order in patch list:\n{patch}\n doesn't match {SET_ORDER} list:\n{order}\n")))
+}
+
+/// Two lists merged.
+struct Merged {
+    list: Vec<Value>,
+    /// What the library takes for the server's order afterwards. It merges in the memory of the server's list:
+    /// after deletions, new items stand where the deleted ones stood.
+    server_order: Vec<Value>,
 }
 
 /// Merges lists that merge.
@@ -224,34 +238,47 @@ fn lists(
     item: &Node<'_>,
     rule: &PatchRule,
     options: Options,
-) -> Result<Vec<Value>, PatchError> {
+) -> Result<Merged, PatchError> {
     if old.is_empty() && new.is_empty() {
-        return Ok(old);
+        return Ok(Merged { list: old, server_order: new });
     }
     let key = merge_key(rule);
     let items = list::items_of(&[&old, &new])?;
-    let (old, new, merged) = match items {
+    let (old, new, merged, server_order) = match items {
         Items::Scalars => {
             let both = old.iter().chain(&new).cloned().collect();
-            (old, new, list::without_duplicates(both))
+            (old.clone(), new, list::without_duplicates(both), old)
         }
         Items::Maps if key.is_empty() => {
             return Err(PatchError::new("cannot merge lists without merge key for type struct"));
         }
         Items::Maps => {
-            let (old, new) = special_items(old, new, key)?;
+            let Plain { old, new, mut memory, replaced } = special_items(old, new, key)?;
             let merged = merge_items(old.clone(), &new, item, key, options)?;
-            (old, new, merged)
+            if !replaced {
+                memory.iter_mut().zip(&merged).for_each(|(place, item)| place.clone_from(item));
+            }
+            (old, new, merged, memory)
         }
     };
     let (named, others) = list::partition(merged, &new, key)?;
-    list::interleave(named, others, &new, &old, key, items)
+    let list = list::interleave(named, others, &new, &old, key, items)?;
+    Ok(Merged { list, server_order })
 }
 
-/// Carries out the directives of items. Returns what is left of both lists.
-fn special_items(mut old: Vec<Value>, new: Vec<Value>, key: &str) -> Result<(Vec<Value>, Vec<Value>), PatchError> {
+/// What is left of two lists after the directives of the items.
+struct Plain {
+    old: Vec<Value>,
+    new: Vec<Value>,
+    /// The old list at its former length: deletions move the later items down, the last stays behind.
+    memory: Vec<Value>,
+    replaced: bool,
+}
+
+fn special_items(old: Vec<Value>, new: Vec<Value>, key: &str) -> Result<Plain, PatchError> {
+    let (mut memory, mut length) = (old.clone(), old.len());
     let mut plain = Vec::new();
-    let mut replace = false;
+    let mut replaced = false;
     for item in new {
         let map = list::as_map(&item)?;
         let Some(directive) = map.get(DIRECTIVE) else {
@@ -261,16 +288,20 @@ fn special_items(mut old: Vec<Value>, new: Vec<Value>, key: &str) -> Result<(Vec
         match directive.as_str() {
             Some("delete") => {
                 let gone = list::key_of(&item, key)?;
-                while let Some(place) = list::find(&old, key, gone)? {
-                    old.remove(place);
+                while let Some(place) = list::find(&memory[..length], key, gone)? {
+                    for later in place + 1..length {
+                        memory[later - 1] = memory[later].clone();
+                    }
+                    length -= 1;
                 }
             }
-            Some("replace") => replace = true,
+            Some("replace") => replaced = true,
             Some("merge") => return Err(PatchError::new("merging lists cannot yet be specified in the patch")),
             _ => return Err(unknown_directive(directive, map)),
         }
     }
-    Ok(if replace { (plain, Vec::new()) } else { (old, plain) })
+    let (old, new) = if replaced { (plain, Vec::new()) } else { (memory[..length].to_vec(), plain) };
+    Ok(Plain { old, new, memory, replaced })
 }
 
 fn merge_items(
