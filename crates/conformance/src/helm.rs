@@ -348,7 +348,7 @@ fn as_command(error: &Error) -> String {
         }
         _ => "",
     };
-    format!("{}{hint}", error.to_string().trim_end())
+    format!("{error}{hint}").trim_end().to_owned()
 }
 
 fn compare_hooks(expected: &[Value], rendered: &Rendered) -> Result<(), String> {
