@@ -70,6 +70,24 @@ pub struct Source {
     /// A folder of the machine that Lockstep runs on, without Git: for `lockstep up --worktree`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<FolderSource>,
+    /// How a chart is rendered, where the folder is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub helm: Option<HelmOptions>,
+}
+
+/// How a chart is rendered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HelmOptions {
+    /// The release's name, by default the App's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release_name: Option<String>,
+    /// Values files, from the root of the source; later ones win.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub value_files: Vec<String>,
+    /// Values as YAML text; they win over files.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub values: String,
 }
 
 /// A Git repository.

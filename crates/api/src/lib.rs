@@ -13,8 +13,8 @@ mod project;
 mod status;
 
 pub use app::{
-    App, AppSpec, Deletion, DependencyRef, Destination, FolderSource, GitSource, Metadata, Retry, SecretRef, Source,
-    SyncPolicy,
+    App, AppSpec, Deletion, DependencyRef, Destination, FolderSource, GitSource, HelmOptions, Metadata, Retry,
+    SecretRef, Source, SyncPolicy,
 };
 pub use crd::crds;
 pub use project::{AllowedDestination, AllowedKind, Project, ProjectSpec};

@@ -125,6 +125,15 @@ pub(crate) struct Render {
     /// The folder.
     #[arg(default_value = ".")]
     pub(crate) folder: PathBuf,
+    /// A values file, where the folder is a chart.
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub(crate) values: Option<PathBuf>,
+    /// The name of the release, where the folder is a chart.
+    #[arg(long, default_value = "release-name")]
+    pub(crate) name: String,
+    /// The namespace of the release.
+    #[arg(long, default_value = "default")]
+    pub(crate) namespace: String,
     /// How to print.
     #[arg(short, long, value_enum, default_value_t = Output::Yaml)]
     pub(crate) output: Output,

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use lockstep_files::{FileTree, Kind};
 use lockstep_object::{Diagnostic, Object, Place, to_json_pretty, yaml};
-use lockstep_render::RenderSpec;
+use lockstep_render::{HelmValues, RenderSpec, SourceKind, kustomize_build, recognise, template_output};
 
 use crate::{
     End,
@@ -13,6 +13,9 @@ use crate::{
 };
 
 pub(crate) fn render(arguments: &arguments::Render) -> anyhow::Result<End> {
+    if arguments.output == Output::Yaml {
+        return print_as_the_tools_do(arguments);
+    }
     let objects = objects_of(&arguments.folder)?;
     match arguments.output {
         Output::Json => {
@@ -20,16 +23,47 @@ pub(crate) fn render(arguments: &arguments::Render) -> anyhow::Result<End> {
             println!("{}", to_json_pretty(&items.into(), "  "));
         }
         Output::Name => objects.iter().for_each(|(object, _)| println!("{}", object.key())),
-        Output::Yaml | Output::Wide => {
-            for (place, (object, _)) in objects.iter().enumerate() {
-                if place > 0 {
-                    println!("---");
-                }
-                print!("{}", yaml::print(&object.to_value()));
-            }
-        }
+        Output::Yaml | Output::Wide => print_objects(&objects),
     }
     Ok(End::Done)
+}
+
+/// Prints the bytes of `kustomize build` or `helm template` where the folder is theirs, else the objects.
+fn print_as_the_tools_do(arguments: &arguments::Render) -> anyhow::Result<End> {
+    let reader = tree_of(&arguments.folder)?.reader();
+    let printed = match recognise(&reader, "")? {
+        SourceKind::Plain => {
+            print_objects(&objects_of(&arguments.folder)?);
+            return Ok(End::Done);
+        }
+        SourceKind::Kustomize => kustomize_build(&reader, ""),
+        SourceKind::Helm => {
+            let values = HelmValues { files: Vec::new(), text: read_values(&arguments.values)? };
+            let (name, namespace) = (arguments.name.clone(), arguments.namespace.clone());
+            template_output(&reader, &RenderSpec { path: String::new(), name, namespace, values })
+        }
+    };
+    match printed {
+        Ok(text) => print!("{text}"),
+        Err(diagnostic) => report(&[*diagnostic])?,
+    }
+    Ok(End::Done)
+}
+
+fn read_values(file: &Option<std::path::PathBuf>) -> anyhow::Result<String> {
+    match file {
+        Some(file) => std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display())),
+        None => Ok(String::new()),
+    }
+}
+
+fn print_objects(objects: &[(Object, Place)]) {
+    for (place, (object, _)) in objects.iter().enumerate() {
+        if place > 0 {
+            println!("---");
+        }
+        print!("{}", yaml::print(&object.to_value()));
+    }
 }
 
 /// Renders a folder of the disk; what is wrong with it is told, and an error ends it.

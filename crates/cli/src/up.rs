@@ -47,7 +47,10 @@ pub(crate) async fn up(arguments: arguments::Up) -> anyhow::Result<End> {
 
 /// Starts the sandbox, or connects to the cluster that was named. Returns it with its kubeconfig, words about it, and
 /// what keeps the server up.
-async fn start_cluster(arguments: &arguments::Up, folder: &Path) -> anyhow::Result<(Cluster, PathBuf, String, Option<Served>)> {
+async fn start_cluster(
+    arguments: &arguments::Up,
+    folder: &Path,
+) -> anyhow::Result<(Cluster, PathBuf, String, Option<Served>)> {
     if let Some(file) = &arguments.kubeconfig {
         let cluster = connect::connect_file(Some(file), None).await?;
         return Ok((cluster, file.clone(), format!("cluster of {}", file.display()), None));
@@ -114,7 +117,7 @@ impl Place {
     fn spec(&self, arguments: &arguments::Up) -> AppSpec {
         let source = if self.worktree {
             let folder = FolderSource { root: self.root.clone(), path: self.path.clone() };
-            Source { folder: Some(folder), git: None }
+            Source { folder: Some(folder), ..Source::default() }
         } else {
             let git = GitSource {
                 url: self.root.clone(),
@@ -122,7 +125,7 @@ impl Place {
                 path: self.path.clone(),
                 ..GitSource::default()
             };
-            Source { git: Some(git), folder: None }
+            Source { git: Some(git), ..Source::default() }
         };
         AppSpec {
             source,

@@ -7,7 +7,7 @@ use lockstep_cluster::Cluster;
 use lockstep_engine::{AppId, Prepared, ProblemKind, Rejected, inherit_source, prepare};
 use lockstep_files::Reads;
 use lockstep_object::{Diagnostic, Gvk, Place};
-use lockstep_render::{RenderSpec, render};
+use lockstep_render::{HelmValues, RenderSpec, render};
 use tokio::sync::Semaphore;
 
 use crate::{rules, source::Snapshot, watches::Watches};
@@ -74,11 +74,15 @@ async fn render_or_keep(job: Job, cluster: &Cluster, pool: &Semaphore) -> Done {
             (None, Some(folder)) => folder.path.clone(),
             (None, None) => String::new(),
         };
-        let mut rendered = render(&reader, &RenderSpec { path });
+        let namespace = job.spec.destination.namespace.as_deref().unwrap_or(&job.id.namespace);
+        let helm = source.helm.clone().unwrap_or_default();
+        let name = helm.release_name.unwrap_or_else(|| job.id.name.clone());
+        let values = HelmValues { files: helm.value_files, text: helm.values };
+        let spec = RenderSpec { path, name, namespace: namespace.to_owned(), values };
+        let mut rendered = render(&reader, &spec);
         for (object, _) in &mut rendered.objects {
             inherit_source(object, source);
         }
-        let namespace = job.spec.destination.namespace.as_deref().unwrap_or(&job.id.namespace);
         let mut prepared = prepare(&job.id, &rendered.objects, namespace, &*discovery);
         prepared.diagnostics.extend(rendered.diagnostics);
         let prepared = Arc::new(prepared);

@@ -8,6 +8,21 @@ use lockstep_object::{Diagnostic, Object, Place, yaml};
 pub struct RenderSpec {
     /// The folder, from the root of the tree.
     pub path: String,
+    /// The name of the release, where the folder is a chart.
+    pub name: String,
+    /// The namespace of the release.
+    pub namespace: String,
+    /// The values of a chart.
+    pub values: HelmValues,
+}
+
+/// The values of a chart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct HelmValues {
+    /// Files, from the root of the tree; later ones win.
+    pub files: Vec<String>,
+    /// YAML text, which wins over files.
+    pub text: String,
 }
 
 /// What a folder is.
@@ -57,7 +72,7 @@ pub fn recognise(reader: &Reader, path: &str) -> Result<SourceKind, Error> {
 
 /// Renders a folder. Bad files are diagnostics, not failures.
 pub fn render(reader: &Reader, spec: &RenderSpec) -> Rendered {
-    match render_folder(reader, &spec.path) {
+    match render_folder(reader, spec) {
         Ok(rendered) => rendered,
         Err(error) => {
             let place = Place::file(spec.path.clone());
@@ -77,8 +92,8 @@ fn diagnostic(error: &Error, place: Place) -> Diagnostic {
     }
 }
 
-fn render_folder(reader: &Reader, path: &str) -> Result<Rendered, Error> {
-    let path = lockstep_files::join("", path)?;
+fn render_folder(reader: &Reader, spec: &RenderSpec) -> Result<Rendered, Error> {
+    let path = lockstep_files::join("", &spec.path)?;
     match reader.kind(&path)? {
         None => return Err(Error::NotFound { path }),
         Some(kind) if kind.is_file() => {
@@ -92,18 +107,10 @@ fn render_folder(reader: &Reader, path: &str) -> Result<Rendered, Error> {
     let mut rendered = Rendered { kind, ..Rendered::default() };
     match kind {
         SourceKind::Plain => read_plain(reader, &path, &mut rendered)?,
-        kind => rendered.diagnostics.push(not_there_yet(&path, kind)),
+        SourceKind::Kustomize => crate::kustomization::read(reader, &path, &mut rendered),
+        SourceKind::Helm => crate::chart::read(reader, &path, spec, &mut rendered),
     }
     Ok(rendered)
-}
-
-fn not_there_yet(path: &str, kind: SourceKind) -> Diagnostic {
-    let (what, hint) = match kind {
-        SourceKind::Helm => ("a Helm chart", "render it with `helm template` and commit the result"),
-        _ => ("a kustomization", "build it with `kustomize build` and commit the result"),
-    };
-    let message = format!("the folder is {what}, which this version cannot render yet");
-    Diagnostic::error(Place::file(path.to_owned()), message).hint(hint)
 }
 
 /// Reads all manifests below a folder. Folders that are charts or kustomizations are sources of their own and left
@@ -180,7 +187,7 @@ mod tests {
 
     fn check(files: &[(&str, &str)], path: &str) -> Rendered {
         let tree = FileTree::from_files(files.iter().map(|(path, text)| (*path, text.as_bytes().to_vec()))).unwrap();
-        render(&tree.reader(), &RenderSpec { path: path.to_owned() })
+        render(&tree.reader(), &RenderSpec { path: path.to_owned(), ..RenderSpec::default() })
     }
 
     const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
