@@ -61,6 +61,12 @@ pub trait Object {
         None
     }
 
+    /// Gives the text that an action prints for it directly. A type whose `String` method belongs to its pointer has it here
+    /// and not in [`Object::string`]: Go finds the method on a field that it can address, not in an argument of `printf`.
+    fn printed(&self) -> Option<Str> {
+        self.string()
+    }
+
     /// Gives what JSON writes in its place, for a type that marshals itself.
     fn marshal(&self) -> Option<Value> {
         None

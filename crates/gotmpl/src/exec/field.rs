@@ -51,7 +51,7 @@ impl<'t> State<'t, '_> {
             }
             Value::Invalid => Ok(Value::Invalid),
             Value::Nil => self.fail(format!("nil pointer evaluating interface {{}}.{name}")),
-            Value::Native(object) => self.native_field(dot, object, name, node, args),
+            Value::Native(object) => self.native_field(dot, (object, boxed), name, node, args),
             Value::Time(_) | Value::Duration(_) => match time::method(receiver, name) {
                 Some(signature) => self.eval_method(dot, name, &signature, At::Expr(node), args, |_, values| {
                     time::call_method(receiver, name, values)
@@ -69,8 +69,7 @@ impl<'t> State<'t, '_> {
 
     /// A named map type may have methods, which go before its keys.
     fn named_map(&mut self, dot: &Value, map: &Map, name: &str, node: &'t Expr, args: Args<'t>) -> Result<Value> {
-        let functions = self.context.templates.functions.clone();
-        let Some(method) = functions.method(&map.type_name(), name) else {
+        let Some(method) = self.context.templates.functions.method(&map.type_name(), name).cloned() else {
             return self.map_entry(map, name, &args);
         };
         let receiver = Value::Map(map.clone());
@@ -101,7 +100,7 @@ impl<'t> State<'t, '_> {
     fn native_field(
         &mut self,
         dot: &Value,
-        object: &Rc<dyn Object>,
+        (object, boxed): (&Rc<dyn Object>, bool),
         name: &str,
         node: &'t Expr,
         args: Args<'t>,
@@ -118,7 +117,7 @@ impl<'t> State<'t, '_> {
             (_, Some(_)) if has_args => self.fail(format!("{name} has arguments but cannot be invoked as function")),
             (_, Some(value)) => Ok(value),
             (Kind::Map, None) => self.missing(name, || object.zero_entry()),
-            (_, None) => self.fail(format!("can't evaluate field {name} in type {}", object.type_name())),
+            (_, None) => self.no_field(name, &Value::Native(object.clone()), boxed),
         }
     }
 }

@@ -191,6 +191,10 @@ impl<'t> State<'t, '_> {
             Value::Str(text) => self.out.extend_from_slice(text.as_bytes()),
             Value::Nil | Value::Invalid => self.out.extend_from_slice(b"<no value>"),
             Value::Func(_) => return self.fail(format!("can't print {{{{{pipe}}}}} of type {}", value.type_name())),
+            Value::Native(object) => match object.printed() {
+                Some(text) => self.out.extend_from_slice(text.as_bytes()),
+                None => print_to(self.out, value),
+            },
             _ => print_to(self.out, value),
         }
         self.check_output()
