@@ -15,9 +15,16 @@ pub(crate) type Setter<'s> = dyn FnMut(&mut Node) -> Result<(), Error> + 's;
 
 /// Applies a setter to the fields of one specification, if it fits the object.
 pub(crate) fn apply(node: &mut Node, spec: &FieldSpec, create: Option<Kind>, set: &mut Setter) -> Result<(), Error> {
-    if !fits(node, spec) {
-        return Ok(());
-    }
+    if fits(node, spec) { apply_here(node, spec, create, set) } else { Ok(()) }
+}
+
+/// Applies a setter to the fields of one specification that is known to fit the object.
+pub(crate) fn apply_here(
+    node: &mut Node,
+    spec: &FieldSpec,
+    create: Option<Kind>,
+    set: &mut Setter,
+) -> Result<(), Error> {
     let create = create.filter(|_| spec.create);
     walk(node, &spec.parts, create, set).map_err(|error| {
         let mut id = ResId::of(node);

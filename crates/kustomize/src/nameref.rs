@@ -6,7 +6,7 @@ use crate::{
     config::{FieldSpec, NameReference},
     context::by_previous_name,
     error::Error,
-    fields::{apply, set_scalar},
+    fields::{apply_here, set_scalar},
     id::{Gvk, ResId},
     node::{Node, Scalar},
     print,
@@ -49,9 +49,7 @@ pub(crate) fn update(resources: &mut [Resource], references: &[NameReference]) -
                 roles: &roles,
                 referrals: &mut referrals,
             };
-            let gvk = &ids[place].gvk;
-            let spec = FieldSpec { gvk: gvk.clone(), ..rule.spec.clone() };
-            outcome = apply(&mut node, &spec, None, &mut |field| finder.set(field)).map_err(|error| {
+            outcome = apply_here(&mut node, rule.spec, None, &mut |field| finder.set(field)).map_err(|error| {
                 error.wrap(format!("updating name reference in '{}' field of '{}'", rule.spec.path, ids[place]))
             });
             if outcome.is_err() {
@@ -67,18 +65,18 @@ pub(crate) fn update(resources: &mut [Resource], references: &[NameReference]) -
     Ok(())
 }
 
-struct Rule {
+struct Rule<'r> {
     order: usize,
-    target: Gvk,
-    spec: FieldSpec,
+    target: &'r Gvk,
+    spec: &'r FieldSpec,
 }
 
-fn by_referrer_kind(references: &[NameReference]) -> HashMap<Box<str>, Vec<Rule>> {
-    let mut by_kind: HashMap<Box<str>, Vec<Rule>> = HashMap::new();
+fn by_referrer_kind(references: &[NameReference]) -> HashMap<&str, Vec<Rule<'_>>> {
+    let mut by_kind: HashMap<&str, Vec<Rule>> = HashMap::new();
     let all = references.iter().flat_map(|reference| reference.referrers.iter().map(move |spec| (reference, spec)));
     for (order, (reference, spec)) in all.enumerate() {
-        let rule = Rule { order, target: reference.target.clone(), spec: spec.clone() };
-        by_kind.entry(spec.gvk.kind.clone()).or_default().push(rule);
+        let rule = Rule { order, target: &reference.target, spec };
+        by_kind.entry(&spec.gvk.kind).or_default().push(rule);
     }
     by_kind
 }
@@ -117,7 +115,7 @@ struct Finder<'f> {
     first_ids: &'f [ResId],
     by_name: &'f HashMap<Box<str>, Vec<usize>>,
     place: usize,
-    rule: &'f Rule,
+    rule: &'f Rule<'f>,
     role: Option<Gvk>,
     roles: &'f [String],
     referrals: &'f mut Vec<(usize, usize)>,
@@ -194,7 +192,7 @@ impl Finder<'_> {
             let kind = |selector: &Gvk| self.was_selected(place, selector);
             self.in_reach(place)
                 && also(place)
-                && kind(&self.rule.target)
+                && kind(self.rule.target)
                 && self.role.as_ref().is_none_or(kind)
                 && (own.cluster_scoped
                     || id.cluster_scoped
