@@ -30,7 +30,7 @@ pub(crate) struct Column {
     pub(crate) format: String,
     pub(crate) description: String,
     pub(crate) priority: i64,
-    source: Source,
+    pub(crate) source: Source,
 }
 
 impl Column {

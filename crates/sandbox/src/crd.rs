@@ -110,12 +110,6 @@ impl Server {
         let time = moment.seconds();
         let status = established_status(&object, &accepted, &time);
         object.root_mut().insert("status", status);
-        let mut finalizers: Vec<String> =
-            list_at(&object.to_value(), &["metadata", "finalizers"]).iter().filter_map(Value::as_str).map(str::to_owned).collect();
-        if !finalizers.iter().any(|known| known == FINALIZER) {
-            finalizers.push(FINALIZER.to_owned());
-            crate::deleting::set_finalizers(&mut object, &finalizers);
-        }
         if object != stored.object {
             crate::managed::record_status(self, &stored.object, &mut object, "kube-apiserver", &time);
             self.store.put(&STORE.into(), object);

@@ -79,11 +79,26 @@ const PLAIN_ZERO: &[(&str, &[&str])] = &[
     ("NodeSpec", &["unschedulable"]),
     ("VolumeMount", &["readOnly"]),
     ("ObjectMeta", &["generation"]),
+    ("Volume", &[]),
     ("PriorityClass", &["globalDefault"]),
     ("Event", &["count", "deprecatedCount"]),
     ("CustomResourceDefinitionVersion", &["deprecated"]),
     ("CustomResourceColumnDefinition", &["priority"]),
     ("JSONSchemaProps", &["uniqueItems", "exclusiveMaximum", "exclusiveMinimum", "nullable", "x-kubernetes-embedded-resource", "x-kubernetes-int-or-string"]),
+];
+
+/// Fields that OpenAPI calls optional and Go prints always, with what they are when empty.
+const ALWAYS: &[(&str, &[&str])] = &[
+    ("Role", &["rules"]),
+    ("ClusterRole", &["rules"]),
+    ("HorizontalPodAutoscalerStatus", &["currentMetrics", "desiredReplicas"]),
+    ("Event", &["eventTime", "firstTimestamp", "lastTimestamp", "reportingComponent", "reportingInstance"]),
+    ("TypedLocalObjectReference", &["apiGroup"]),
+    ("TypedObjectReference", &["apiGroup"]),
+    ("StatefulSetStatus", &["availableReplicas", "replicas"]),
+    ("PodDisruptionBudgetStatus", &["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"]),
+    ("EndpointSlice", &["endpoints", "ports"]),
+    ("CustomResourceDefinitionStatus", &["conditions", "acceptedNames"]),
 ];
 
 /// Strings that are optional pointers: an empty one is kept.
@@ -140,10 +155,11 @@ impl Types {
         for (key, property) in properties.into_iter().flat_map(Map::iter) {
             let kind = self.kind_of(property);
             let is_required = required.iter().any(|known| known.as_str() == Some(key));
-            let zero = zero_of(&kind, property, is_required);
             let listed = |table: &[(&str, &[&str])]| {
                 table.iter().any(|(owner, keys)| *owner == struct_name && keys.contains(&key.as_str()))
             };
+            let pointer = struct_name.starts_with("Typed") && key == "apiGroup";
+            let zero = if pointer { Some(Value::Null) } else { zero_of(&kind, property, is_required || listed(ALWAYS)) };
             let drop_zero = match kind {
                 Kind::Text => zero.is_none() && !listed(POINTER_TEXT),
                 Kind::Bool => listed(PLAIN_ZERO) || (key == "readOnly" && zero.is_none()),

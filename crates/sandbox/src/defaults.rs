@@ -15,6 +15,9 @@ pub(crate) fn apply(resource: &Resource, object: &mut Object) {
     if resource.is_custom() {
         return;
     }
+    if resource.is("", "secrets") {
+        crate::kinds::string_data(object);
+    }
     let root = object.root_mut();
     match (resource.group.as_str(), resource.plural.as_str()) {
         ("", "pods") => pod(root),

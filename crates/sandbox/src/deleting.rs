@@ -82,7 +82,9 @@ impl Server {
         let mut marked = object.clone();
         let finalizers = finalizers_after(resource, &object, options);
         set_finalizers(&mut marked, &finalizers);
-        let held = !finalizers.is_empty() || grace > 0 || namespace_held(resource, &object);
+        // A definition goes after its objects.
+        let definition = resource.is("apiextensions.k8s.io", "customresourcedefinitions") && !already;
+        let held = !finalizers.is_empty() || grace > 0 || namespace_held(resource, &object) || definition;
         if !already {
             set_at(marked.root_mut(), &["metadata", "deletionTimestamp"], moment.after(grace));
             set_at(marked.root_mut(), &["metadata", "deletionGracePeriodSeconds"], grace);
@@ -106,9 +108,13 @@ impl Server {
             if options.dry_run {
                 return Ok(Deleted { object: self.answer_of_gone(resource, object, marked), gone: true });
             }
-            self.store.remove(&resource.store, namespace, name);
+            let removed = self.store.remove(&resource.store, namespace, name);
             self.after_delete(resource, &object, moment);
-            return Ok(Deleted { object: self.answer_of_gone(resource, object, marked), gone: true });
+            let mut answer = self.answer_of_gone(resource, object, marked);
+            if let Some(removed) = removed {
+                answer.metadata_mut().insert("resourceVersion", removed.version.to_string());
+            }
+            return Ok(Deleted { object: answer, gone: true });
         }
         if options.dry_run {
             return Ok(Deleted { object: marked, gone: false });

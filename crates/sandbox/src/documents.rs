@@ -91,7 +91,7 @@ impl Server {
     }
 
     fn group_document(&self, _request: &Request, name: &str) -> Outcome<Reply> {
-        let Some(group) = self.catalog.group(name) else { return Err(Failure::no_such_resource()) };
+        let Some(group) = self.catalog.group(name) else { return Ok(crate::server::page_not_found()) };
         let Value::Map(group) = group_value(group) else { return Err(Failure::no_such_resource()) };
         let mut value = map! { "kind" => "APIGroup", "apiVersion" => "v1" };
         for (key, entry) in group.iter() {
@@ -101,7 +101,7 @@ impl Server {
     }
 
     fn resource_list(&self, request: &Request, group: &str, version: &str) -> Outcome<Reply> {
-        let Some(found) = self.catalog.version(group, version) else { return Err(Failure::no_such_resource()) };
+        let Some(found) = self.catalog.version(group, version) else { return Ok(crate::server::page_not_found()) };
         if request.method != "GET" {
             return Err(Failure::method_not_allowed());
         }

@@ -17,7 +17,9 @@ impl Server {
         let resource = write.resource.clone();
         match (resource.group.as_str(), resource.plural.as_str()) {
             ("", "namespaces") => {
-                object.root_mut().map_entry("status").insert("phase", "Active");
+                object.root_mut().insert("status", map! { "phase" => "Active" });
+                let name = object.name().to_owned();
+                object.set_label("kubernetes.io/metadata.name", &name);
                 let finalizers = list_at(&object.to_value(), &["spec", "finalizers"]).to_vec();
                 if !finalizers.iter().any(|one| one.as_str() == Some("kubernetes")) {
                     let mut all = finalizers;
@@ -28,7 +30,6 @@ impl Server {
             ("", "pods") => prepare_pod(object),
             ("", "persistentvolumeclaims") => set_at(object.root_mut(), &["status", "phase"], "Pending"),
             ("", "persistentvolumes") => set_at(object.root_mut(), &["status", "phase"], "Pending"),
-            ("", "secrets") => string_data(object),
             ("", "services") => return self.allocate_service(write, None, object),
             ("batch", "jobs") => prepare_job(object),
             ("apiextensions.k8s.io", "customresourcedefinitions") => prepare_definition(object),
@@ -43,7 +44,6 @@ impl Server {
         let resource = write.resource.clone();
         let status = write.subresource.as_deref() == Some("status");
         match (resource.group.as_str(), resource.plural.as_str()) {
-            ("", "secrets") => string_data(new),
             ("", "services") if !status => return self.allocate_service(write, Some(old), new),
             ("", "namespaces") if write.subresource.as_deref() != Some("finalize") => {
                 if let Some(spec) = old.root().get("spec") {
@@ -284,7 +284,7 @@ pub(crate) fn quality(object: &Object) -> &'static str {
 }
 
 /// `stringData` is written, never read.
-fn string_data(object: &mut Object) {
+pub(crate) fn string_data(object: &mut Object) {
     let Some(Value::Map(plain)) = object.root_mut().remove("stringData") else { return };
     let data = object.root_mut().map_entry("data");
     for (key, value) in plain.iter() {
@@ -310,6 +310,11 @@ fn prepare_job(object: &mut Object) {
     }
     let selector = object.root_mut().map_entry("spec").map_entry("selector").map_entry("matchLabels");
     selector.insert("batch.kubernetes.io/controller-uid", uid);
+    // A Job without labels shares those of its template, the generated ones included.
+    let labels = labels_at(&object.to_value(), &["spec", "template", "metadata", "labels"]);
+    if labels_at(&object.to_value(), &["metadata", "labels"]).is_empty() {
+        object.metadata_mut().insert("labels", labels);
+    }
 }
 
 fn prepare_definition(object: &mut Object) {

@@ -169,8 +169,14 @@ impl Server {
         };
         self.authorize_resource(&user, request, &query, &path)?;
         let resource = self.catalog.resource(&path.group, &path.version, &path.resource).cloned();
-        let Some(resource) = resource else { return Err(Failure::no_such_resource()) };
-        check_shape(&resource, &path)?;
+        let Some(resource) = resource else {
+            let known = self.catalog.group(&path.group).is_some_and(|group| group.versions.iter().all(|v| v.resources.iter().all(|r| !r.is_custom())));
+            return if known { Err(Failure::no_such_resource()) } else { Ok(page_not_found()) };
+        };
+        if let Err(failure) = check_shape(&resource, &path) {
+            // Custom resources are served by another handler, which has no Status for unknown paths.
+            return if resource.is_custom() && failure.code() == 404 { Ok(page_not_found()) } else { Err(failure) };
+        }
         let verb = verb_of(request, &path, &query);
         check_verb(&resource, &path, verb)?;
         let pretty = query.flag("pretty");
@@ -214,6 +220,11 @@ impl Server {
             _ => Err(Failure::method_not_allowed()),
         }
     }
+}
+
+/// What a path that nobody serves is answered with.
+pub(crate) fn page_not_found() -> Reply {
+    Reply::text(404, "404 page not found\n")
 }
 
 /// Names the verb of a request as RBAC does.

@@ -102,7 +102,10 @@ pub(crate) fn count_generation(resource: &Resource, old: &Object, new: &mut Obje
         return;
     }
     let changed = match kind {
-        Generation::Spec => old.root().get("spec") != new.root().get("spec"),
+        Generation::Spec => {
+            let annotated = resource.is("apps", "deployments") && old.at(&["metadata", "annotations"]) != new.at(&["metadata", "annotations"]);
+            annotated || old.root().get("spec") != new.root().get("spec")
+        }
         Generation::Content => content(old, false) != content(new, false),
         Generation::AllButStatus => content(old, true) != content(new, true),
         Generation::None | Generation::Fixed => false,
@@ -278,4 +281,20 @@ fn zero_field(resource: &Resource, key: &str) -> String {
 /// Reads the type of a value for logs and details.
 pub(crate) fn uid_of(object: &Object) -> &str {
     object.root().get("metadata").map(|metadata| text_at(metadata, &["uid"])).unwrap_or_default()
+}
+
+/// Names the key under which etcd would hold the object, as some errors show it.
+pub(crate) fn registry_key(resource: &Resource, object: &Object) -> String {
+    let folder = match (resource.group.as_str(), resource.plural.as_str()) {
+        ("", "services") => "services/specs".to_owned(),
+        ("", "endpoints") => "services/endpoints".to_owned(),
+        ("", "nodes") => "minions".to_owned(),
+        ("networking.k8s.io", "ingresses") => "ingress".to_owned(),
+        (group, plural) if resource.is_custom() => format!("{group}/{plural}"),
+        (_, plural) => plural.to_owned(),
+    };
+    match object.namespace() {
+        "" => format!("/registry/{folder}/{}", object.name()),
+        namespace => format!("/registry/{folder}/{namespace}/{}", object.name()),
+    }
 }

@@ -172,10 +172,10 @@ impl Server {
     pub(crate) fn create_object(&mut self, write: &mut Write<'_>, mut object: Object) -> Outcome<Object> {
         let resource = write.resource.clone();
         crate::defaults::apply(&resource, &mut object);
+        self.fill_metadata(write, &mut object)?;
         if !write.applied {
             managed::on_write(self, write, None, &mut object);
         }
-        self.fill_metadata(write, &mut object)?;
         self.admit_create(write, &mut object)?;
         generate_name(write, &mut object);
         strategy::prepare_create(&resource, &mut object);
@@ -220,7 +220,7 @@ impl Server {
         let object = place_in_namespace(call, object)?;
         let sent_name = object.name().to_owned();
         if sent_name.is_empty() && call.path.subresource.is_none() {
-            let text = format!("the name of the object ({sent_name} based on URL) was undeterminable: name must be provided");
+            let text = format!("the name of the object ({} based on URL) was undeterminable: name must be provided", call.name());
             return Err(Failure::bad_request(text));
         }
         if sent_name != call.name() {
@@ -457,7 +457,11 @@ fn check_preconditions(resource: &Resource, old: &Object, new: &Object) -> Outco
     let conflict = |why: &str| Failure::conflict(&resource.group, &resource.plural, old.name(), why);
     let uid = new.str_at(&["metadata", "uid"]);
     if !uid.is_empty() && uid != strategy::uid_of(old) {
-        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", strategy::uid_of(old));
+        let why = format!(
+            "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+            strategy::registry_key(resource, old),
+            strategy::uid_of(old)
+        );
         return Err(conflict(&why));
     }
     let version = new.str_at(&["metadata", "resourceVersion"]);
@@ -465,7 +469,8 @@ fn check_preconditions(resource: &Resource, old: &Object, new: &Object) -> Outco
         return Ok(());
     }
     if version.parse::<u64>().is_err() {
-        return Err(Failure::plain(crate::reading::parse_version(version).err().unwrap_or_default()));
+        let quoted = crate::status::go_quote(version);
+        return Err(Failure::plain(format!("strconv.ParseUint: parsing {quoted}: invalid syntax")));
     }
     if version != old.str_at(&["metadata", "resourceVersion"]) {
         return Err(conflict("the object has been modified; please apply your changes to the latest version and try again"));

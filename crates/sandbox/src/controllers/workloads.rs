@@ -133,7 +133,8 @@ fn number(server: &mut Server, moment: &mut Moment, owner: &Object, newest: &Obj
     if revision(owner) != wanted {
         let mut new = owner.clone();
         new.set_annotation(REVISION, &wanted.to_string());
-        update(server, moment, owner, new, "", MANAGER);
+        // Through the status, as the real controller does: annotations would count as a change of the generation.
+        update(server, moment, owner, new, "status", MANAGER);
     }
 }
 
