@@ -267,9 +267,9 @@ impl Sandbox {
         (self.inner.clock)()
     }
 
-    /// Draws the moment of a request.
+    /// Draws the moment of a request. Its step is not the one that a moment draws with, or two moments would draw alike.
     pub(crate) fn moment(&self) -> Moment {
-        let step = self.inner.seed.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
+        let step = self.inner.seed.fetch_add(0xD1B5_4A32_D192_ED03, Ordering::Relaxed);
         Moment::new(self.now(), step)
     }
 }
