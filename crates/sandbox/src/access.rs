@@ -28,7 +28,11 @@ pub struct User {
 impl User {
     /// Returns a user in these groups.
     pub fn new(name: &str, groups: &[&str]) -> Self {
-        Self { name: name.to_owned(), groups: groups.iter().map(|group| (*group).to_owned()).collect(), ..Self::default() }
+        Self {
+            name: name.to_owned(),
+            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+            ..Self::default()
+        }
     }
 
     pub(crate) fn is_master(&self) -> bool {
@@ -90,8 +94,13 @@ impl Server {
             }
             return Ok(user);
         };
-        let groups: Vec<String> =
-            request.headers.get_all("impersonate-group").iter().filter_map(|value| value.to_str().ok()).map(str::to_owned).collect();
+        let groups: Vec<String> = request
+            .headers
+            .get_all("impersonate-group")
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .map(str::to_owned)
+            .collect();
         self.may_impersonate(&user, "users", name)?;
         for group in &groups {
             self.may_impersonate(&user, "groups", group)?;
@@ -130,7 +139,13 @@ impl Server {
     }
 
     /// Checks a request for a resource.
-    pub(crate) fn authorize_resource(&self, user: &User, request: &Request, query: &Query, path: &ResourcePath) -> Outcome<()> {
+    pub(crate) fn authorize_resource(
+        &self,
+        user: &User,
+        request: &Request,
+        query: &Query,
+        path: &ResourcePath,
+    ) -> Outcome<()> {
         if user.is_master() {
             return Ok(());
         }
@@ -189,14 +204,19 @@ impl Server {
         }
         let discovery = ["/api", "/apis", "/openapi", "/version", "/healthz", "/livez", "/readyz"];
         let authenticated = user.groups.iter().any(|group| group == "system:authenticated");
-        if authenticated && verb == "get" && discovery.iter().any(|root| path == *root || path.starts_with(&format!("{root}/"))) {
+        if authenticated
+            && verb == "get"
+            && discovery.iter().any(|root| path == *root || path.starts_with(&format!("{root}/")))
+        {
             return true;
         }
         self.rules_of(user, "").iter().any(|rule| {
             has(rule, "verbs", verb)
-                && list_at(rule, &["nonResourceURLs"]).iter().filter_map(Value::as_str).any(|known| match known.strip_suffix('*') {
-                    Some(prefix) => path.starts_with(prefix),
-                    None => path == known,
+                && list_at(rule, &["nonResourceURLs"]).iter().filter_map(Value::as_str).any(|known| {
+                    match known.strip_suffix('*') {
+                        Some(prefix) => path.starts_with(prefix),
+                        None => path == known,
+                    }
                 })
         })
     }
@@ -208,7 +228,8 @@ impl Server {
             let bucket = self.store.bucket(store);
             let bindings = bucket.into_iter().flat_map(|bucket| bucket.range(namespace));
             let mine = bindings.filter(|(_, stored)| binds(&stored.object.to_value(), user));
-            mine.flat_map(|(_, stored)| self.rules_of_role(&stored.object.to_value(), stored.object.namespace())).collect()
+            mine.flat_map(|(_, stored)| self.rules_of_role(&stored.object.to_value(), stored.object.namespace()))
+                .collect()
         };
         rules.extend(bound("rbac.authorization.k8s.io/clusterrolebindings", None));
         if !namespace.is_empty() {
@@ -272,7 +293,9 @@ pub(crate) fn rule_allows(rule: &Value, wanted: &Attributes<'_>) -> bool {
         format!("{}/{}", wanted.resource, wanted.subresource)
     };
     let resource = list_at(rule, &["resources"]).iter().filter_map(Value::as_str).any(|known| {
-        known == "*" || known == full || (!wanted.subresource.is_empty() && known.strip_prefix("*/") == Some(wanted.subresource))
+        known == "*"
+            || known == full
+            || (!wanted.subresource.is_empty() && known.strip_prefix("*/") == Some(wanted.subresource))
     });
     let names = list_at(rule, &["resourceNames"]);
     let named = names.is_empty() || names.iter().filter_map(Value::as_str).any(|known| known == wanted.name);
@@ -318,7 +341,11 @@ impl Server {
                     binds(&Value::Map(crate::build::map! { "subjects" => vec![(*subject).clone()] }), user)
                         || text_at(subject, &["kind"]) == "ServiceAccount"
                 })?;
-                let place = if namespace.is_some() { format!("{}/{}", name.name, name.namespace) } else { name.name.to_string() };
+                let place = if namespace.is_some() {
+                    format!("{}/{}", name.name, name.namespace)
+                } else {
+                    name.name.to_string()
+                };
                 let who = match text_at(subject, &["kind"]) {
                     "ServiceAccount" => format!("{}/{}", text_at(subject, &["name"]), text_at(subject, &["namespace"])),
                     _ => text_at(subject, &["name"]).to_owned(),

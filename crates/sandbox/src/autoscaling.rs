@@ -20,7 +20,8 @@ pub(crate) fn to_v1(map: &mut Map) {
     let behavior = spec.remove("behavior");
     let metrics: Vec<Value> = metrics.as_ref().and_then(Value::as_list).map(|list| list.to_vec()).unwrap_or_default();
     let (cpu, others): (Vec<&Value>, Vec<&Value>) = metrics.iter().partition(|metric| is_cpu(metric));
-    if let Some(percent) = cpu.first().and_then(|metric| int_at(metric, &["resource", "target", "averageUtilization"])) {
+    if let Some(percent) = cpu.first().and_then(|metric| int_at(metric, &["resource", "target", "averageUtilization"]))
+    {
         spec.insert("targetCPUUtilizationPercentage", percent);
     }
     if !others.is_empty() {
@@ -62,9 +63,11 @@ fn old_metric(metric: Value) -> Value {
 
 pub(crate) fn to_v2(map: &mut Map) {
     let annotation = map.map_entry("metadata").get("annotations").and_then(|all| all.get(METRICS)).cloned();
-    let others = annotation.as_ref().and_then(Value::as_str).and_then(|text| lockstep_object::from_json(text.as_bytes()).ok());
+    let others =
+        annotation.as_ref().and_then(Value::as_str).and_then(|text| lockstep_object::from_json(text.as_bytes()).ok());
     let spec = map.map_entry("spec");
-    let mut metrics: Vec<Value> = others.as_ref().and_then(Value::as_list).map(|list| list.to_vec()).unwrap_or_default();
+    let mut metrics: Vec<Value> =
+        others.as_ref().and_then(Value::as_list).map(|list| list.to_vec()).unwrap_or_default();
     if let Some(percent) = spec.remove("targetCPUUtilizationPercentage") {
         let target = map! { "type" => "Utilization", "averageUtilization" => percent };
         let resource = map! { "name" => "cpu", "target" => target };

@@ -50,10 +50,34 @@ pub(crate) fn roles(server: &mut Server, moment: &mut Moment) {
 
 /// What the role `view` shows: everything but secrets.
 const VIEWED: &[&str] = &[
-    "configmaps", "endpoints", "events", "limitranges", "namespaces", "persistentvolumeclaims", "pods", "pods/log", "pods/status",
-    "replicationcontrollers", "resourcequotas", "serviceaccounts", "services", "controllerrevisions", "daemonsets", "deployments",
-    "deployments/scale", "replicasets", "replicasets/scale", "statefulsets", "statefulsets/scale", "cronjobs", "jobs",
-    "horizontalpodautoscalers", "ingresses", "networkpolicies", "poddisruptionbudgets", "endpointslices",
+    "configmaps",
+    "endpoints",
+    "events",
+    "limitranges",
+    "namespaces",
+    "persistentvolumeclaims",
+    "pods",
+    "pods/log",
+    "pods/status",
+    "replicationcontrollers",
+    "resourcequotas",
+    "serviceaccounts",
+    "services",
+    "controllerrevisions",
+    "daemonsets",
+    "deployments",
+    "deployments/scale",
+    "replicasets",
+    "replicasets/scale",
+    "statefulsets",
+    "statefulsets/scale",
+    "cronjobs",
+    "jobs",
+    "horizontalpodautoscalers",
+    "ingresses",
+    "networkpolicies",
+    "poddisruptionbudgets",
+    "endpointslices",
 ];
 
 fn put(server: &mut Server, moment: &mut Moment, store: &str, kind: &str, name: &str, fill: impl FnOnce(&mut Object)) {
@@ -65,7 +89,8 @@ fn put(server: &mut Server, moment: &mut Moment, store: &str, kind: &str, name: 
         "labels" => map! { "kubernetes.io/bootstrapping" => "rbac-defaults" },
         "annotations" => map! { "rbac.authorization.kubernetes.io/autoupdate" => "true" },
     };
-    let mut object = Object::new(map! { "apiVersion" => "rbac.authorization.k8s.io/v1", "kind" => kind, "metadata" => metadata });
+    let mut object =
+        Object::new(map! { "apiVersion" => "rbac.authorization.k8s.io/v1", "kind" => kind, "metadata" => metadata });
     fill(&mut object);
     server.store.put(&store.into(), object);
 }
@@ -83,7 +108,8 @@ pub(crate) fn nodes(server: &mut Server, moment: &mut Moment) {
         };
         let amounts = || map! { "cpu" => "32", "memory" => "256Gi", "pods" => "10000" };
         let labels = map! { "kubernetes.io/hostname" => name.as_str(), "kubernetes.io/os" => "linux", "kubernetes.io/arch" => "amd64" };
-        let metadata = map! { "name" => name.as_str(), "uid" => moment.uid(), "creationTimestamp" => time, "labels" => labels };
+        let metadata =
+            map! { "name" => name.as_str(), "uid" => moment.uid(), "creationTimestamp" => time, "labels" => labels };
         let info = map! { "kubeletVersion" => "v1.36.3", "operatingSystem" => "linux", "architecture" => "amd64" };
         let status = map! {
             "capacity" => amounts(), "allocatable" => amounts(), "conditions" => vec![Value::Map(ready)], "nodeInfo" => info,

@@ -3,11 +3,7 @@
 use jiff::Timestamp;
 use lockstep_object::Value;
 
-use crate::{
-    build::text_at,
-    catalog::Resource,
-    moment::age,
-};
+use crate::{build::text_at, catalog::Resource, moment::age};
 
 /// Says what a name is, in the words of the API's documentation.
 const NAME: &str = "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
@@ -101,5 +97,7 @@ pub(crate) fn row_conditions(item: &Value) -> Vec<Value> {
         "Failed" => "The pod failed.",
         _ => return Vec::new(),
     };
-    vec![Value::Map(crate::build::map! { "type" => "Completed", "status" => "True", "reason" => phase, "message" => message })]
+    vec![Value::Map(
+        crate::build::map! { "type" => "Completed", "status" => "True", "reason" => phase, "message" => message },
+    )]
 }

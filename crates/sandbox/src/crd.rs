@@ -131,14 +131,26 @@ impl Server {
                 let names = other.at(&["status", "acceptedNames"]).cloned().unwrap_or_default();
                 let short = list_at(&names, &["shortNames"]).iter().any(|one| one.as_str() == Some(wanted));
                 match key {
-                    "kind" | "listKind" => text_at(&names, &["kind"]) == wanted || text_at(&names, &["listKind"]) == wanted,
+                    "kind" | "listKind" => {
+                        text_at(&names, &["kind"]) == wanted || text_at(&names, &["listKind"]) == wanted
+                    }
                     _ => text_at(&names, &["plural"]) == wanted || text_at(&names, &["singular"]) == wanted || short,
                 }
             })
         };
-        for (key, reason) in [("plural", "PluralConflict"), ("singular", "SingularConflict"), ("shortNames", "ShortNamesConflict"), ("kind", "KindConflict"), ("listKind", "ListKindConflict")] {
+        for (key, reason) in [
+            ("plural", "PluralConflict"),
+            ("singular", "SingularConflict"),
+            ("shortNames", "ShortNamesConflict"),
+            ("kind", "KindConflict"),
+            ("listKind", "ListKindConflict"),
+        ] {
             let wanted: Vec<String> = match key {
-                "shortNames" => list_at(&value, &["spec", "names", key]).iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+                "shortNames" => list_at(&value, &["spec", "names", key])
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned)
+                    .collect(),
                 _ => vec![text_at(&value, &["spec", "names", key]).to_owned()],
             };
             if let Some(bad) = wanted.iter().find(|wanted| !wanted.is_empty() && taken(key, wanted)) {
@@ -154,7 +166,8 @@ impl Server {
         let value = stored.object.to_value();
         let store = store_name(text_at(&value, &["spec", "group"]), text_at(&value, &["spec", "names", "plural"]));
         let resource = resources_of(&value).into_iter().next();
-        let names: Vec<_> = self.store.bucket(&store).into_iter().flat_map(|b| b.range(None)).map(|(name, _)| name.clone()).collect();
+        let names: Vec<_> =
+            self.store.bucket(&store).into_iter().flat_map(|b| b.range(None)).map(|(name, _)| name.clone()).collect();
         if let Some(resource) = resource {
             for name in names {
                 let options = crate::options::DeleteOptions::default();
@@ -209,16 +222,28 @@ fn established_status(object: &Object, conflict: &Option<(String, String)>, time
     let mut conditions: Vec<Value> = Vec::new();
     match conflict {
         None => {
-            conditions.push(keep("NamesAccepted", true, condition("NamesAccepted", true, "NoConflicts", "no conflicts found", time)));
+            conditions.push(keep(
+                "NamesAccepted",
+                true,
+                condition("NamesAccepted", true, "NoConflicts", "no conflicts found", time),
+            ));
             let text = "the initial names have been accepted";
-            conditions.push(keep("Established", true, condition("Established", true, "InitialNamesAccepted", text, time)));
+            conditions.push(keep(
+                "Established",
+                true,
+                condition("Established", true, "InitialNamesAccepted", text, time),
+            ));
             let names = object.at(&["spec", "names"]).cloned().unwrap_or_default();
             status.insert("acceptedNames", names);
         }
         Some((reason, message)) => {
             conditions.push(condition("NamesAccepted", false, reason, message, time));
             let established = known("Established");
-            conditions.push(established.unwrap_or_else(|| condition("Established", false, "NotAccepted", "not all names are accepted", time)));
+            conditions.push(
+                established.unwrap_or_else(|| {
+                    condition("Established", false, "NotAccepted", "not all names are accepted", time)
+                }),
+            );
         }
     }
     for other in list_at(&old, &["conditions"]) {
@@ -246,7 +271,8 @@ fn resources_of(definition: &Value) -> Vec<Resource> {
     let group = text_at(&spec, &["group"]);
     let versions = list_at(&spec, &["versions"]);
     let storage = versions.iter().find(|version| version.get("storage").and_then(Value::as_bool) == Some(true));
-    let stored_api_version = format!("{group}/{}", storage.map(|version| text_at(version, &["name"])).unwrap_or_default());
+    let stored_api_version =
+        format!("{group}/{}", storage.map(|version| text_at(version, &["name"])).unwrap_or_default());
     let names = definition.at(&["status", "acceptedNames"]).cloned().unwrap_or_default();
     let digest = text_at(definition, &["metadata", "resourceVersion"]).to_owned();
     let resources = parsed.resources().filter_map(|resource| {
@@ -292,7 +318,13 @@ fn subresources(kind: &str, group: &str, version: &Version, status: bool) -> Vec
     }
     if version.scale.is_some() {
         let (group_name, version) = ("autoscaling".to_owned(), "v1".to_owned());
-        found.push(Subresource { name: "scale".into(), group: group_name, version, kind: "Scale".into(), verbs: verbs() });
+        found.push(Subresource {
+            name: "scale".into(),
+            group: group_name,
+            version,
+            kind: "Scale".into(),
+            verbs: verbs(),
+        });
     }
     let _ = group;
     found
@@ -331,7 +363,12 @@ pub(crate) fn decode(types: &Types, resource: &Resource, custom: &Custom, docume
     Ok(Decoded { object: Object::new(entries), complaints })
 }
 
-fn decode_metadata(types: &Types, resource: &Resource, metadata: Option<Value>, complaints: &mut Vec<String>) -> Outcome<Value> {
+fn decode_metadata(
+    types: &Types,
+    resource: &Resource,
+    metadata: Option<Value>,
+    complaints: &mut Vec<String>,
+) -> Outcome<Value> {
     let metadata = metadata.filter(|value| !value.is_null()).unwrap_or_else(|| Value::Map(Map::new()));
     let root: Arc<str> = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta".into();
     if metadata.as_map().is_none() {
@@ -349,9 +386,14 @@ fn decode_metadata(types: &Types, resource: &Resource, metadata: Option<Value>, 
     }
     let decoded = crate::decode::normalize(types, &root, metadata).map_err(|error| {
         let kind = &resource.kind;
-        Failure::bad_request(format!("{kind} in version \"{}\" cannot be handled as a {kind}: {error}", resource.version))
+        Failure::bad_request(format!(
+            "{kind} in version \"{}\" cannot be handled as a {kind}: {error}",
+            resource.version
+        ))
     })?;
-    complaints.extend(decoded.complaints.iter().map(|text| text.replacen("unknown field \"", "unknown field \"metadata.", 1)));
+    complaints.extend(
+        decoded.complaints.iter().map(|text| text.replacen("unknown field \"", "unknown field \"metadata.", 1)),
+    );
     Ok(decoded.object.into_value())
 }
 
@@ -375,7 +417,10 @@ pub(crate) fn openapi(group: &str, version: &str, resources: &[Arc<Resource>]) -
             }
         };
         let base = format!("/apis/{group}/{version}/{place}{}", resource.plural);
-        paths.insert(format!("{base}/{{name}}"), map! { "get" => action("get"), "put" => action("put"), "patch" => action("patch") });
+        paths.insert(
+            format!("{base}/{{name}}"),
+            map! { "get" => action("get"), "put" => action("put"), "patch" => action("patch") },
+        );
         paths.insert(base, map! { "get" => action("list"), "post" => action("post") });
     }
     let info = map! { "title" => "Kubernetes CRD Swagger", "version" => "v0.1.0" };

@@ -84,7 +84,17 @@ const PLAIN_ZERO: &[(&str, &[&str])] = &[
     ("Event", &["count", "deprecatedCount"]),
     ("CustomResourceDefinitionVersion", &["deprecated"]),
     ("CustomResourceColumnDefinition", &["priority"]),
-    ("JSONSchemaProps", &["uniqueItems", "exclusiveMaximum", "exclusiveMinimum", "nullable", "x-kubernetes-embedded-resource", "x-kubernetes-int-or-string"]),
+    (
+        "JSONSchemaProps",
+        &[
+            "uniqueItems",
+            "exclusiveMaximum",
+            "exclusiveMinimum",
+            "nullable",
+            "x-kubernetes-embedded-resource",
+            "x-kubernetes-int-or-string",
+        ],
+    ),
 ];
 
 /// Fields that OpenAPI calls optional and Go prints always, with what they are when empty.
@@ -98,6 +108,20 @@ const ALWAYS: &[(&str, &[&str])] = &[
     ("StatefulSetStatus", &["availableReplicas", "replicas"]),
     ("PodDisruptionBudgetStatus", &["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"]),
     ("EndpointSlice", &["endpoints", "ports"]),
+    ("PodCondition", &["lastProbeTime", "lastTransitionTime"]),
+    ("NodeCondition", &["lastHeartbeatTime", "lastTransitionTime"]),
+    ("NamespaceCondition", &["lastTransitionTime"]),
+    ("DeploymentCondition", &["lastUpdateTime", "lastTransitionTime"]),
+    ("ReplicaSetCondition", &["lastTransitionTime"]),
+    ("ReplicationControllerCondition", &["lastTransitionTime"]),
+    ("StatefulSetCondition", &["lastTransitionTime"]),
+    ("DaemonSetCondition", &["lastTransitionTime"]),
+    ("JobCondition", &["lastProbeTime", "lastTransitionTime"]),
+    ("PersistentVolumeClaimCondition", &["lastProbeTime", "lastTransitionTime"]),
+    ("HorizontalPodAutoscalerCondition", &["lastTransitionTime"]),
+    ("CustomResourceDefinitionCondition", &["lastTransitionTime"]),
+    ("ContainerStateRunning", &["startedAt"]),
+    ("ContainerStateTerminated", &["startedAt", "finishedAt"]),
     ("CustomResourceDefinitionStatus", &["conditions", "acceptedNames"]),
 ];
 
@@ -159,7 +183,8 @@ impl Types {
                 table.iter().any(|(owner, keys)| *owner == struct_name && keys.contains(&key.as_str()))
             };
             let pointer = struct_name.starts_with("Typed") && key == "apiGroup";
-            let zero = if pointer { Some(Value::Null) } else { zero_of(&kind, property, is_required || listed(ALWAYS)) };
+            let zero =
+                if pointer { Some(Value::Null) } else { zero_of(&kind, property, is_required || listed(ALWAYS)) };
             let drop_zero = match kind {
                 Kind::Text => zero.is_none() && !listed(POINTER_TEXT),
                 Kind::Bool => listed(PLAIN_ZERO) || (key == "readOnly" && zero.is_none()),
@@ -254,7 +279,15 @@ fn go_type_name(name: &str) -> String {
 
 /// Numbers of status structs are plain but for a few.
 fn plain_status_number(struct_name: &str, key: &str) -> bool {
-    const POINTERS: &[&str] = &["collisionCount", "ready", "terminating", "terminatingReplicas", "currentCPUUtilizationPercentage", "expectedPods", "observedGeneration!"];
+    const POINTERS: &[&str] = &[
+        "collisionCount",
+        "ready",
+        "terminating",
+        "terminatingReplicas",
+        "currentCPUUtilizationPercentage",
+        "expectedPods",
+        "observedGeneration!",
+    ];
     (struct_name.ends_with("Status") && !POINTERS.contains(&key)) || key == "observedGeneration"
 }
 
@@ -446,6 +479,9 @@ impl Walk<'_> {
                 for (position, (key, entry)) in map.iter_mut().enumerate() {
                     self.report_duplicates(&place.path, position);
                     self.convert_item(item, entry, &place.key(key))?;
+                    if let (Kind::Quantity, Value::Text(text)) = (&**item, &*entry) {
+                        *entry = quantity::in_thousandths(text).into();
+                    }
                 }
                 self.report_duplicates(&place.path, map.len());
                 Ok(())
@@ -478,7 +514,9 @@ fn vanishes(field: &Field, value: &Value) -> bool {
     match value {
         Value::Map(map) => map.is_empty() && matches!(field.kind, Kind::Map(_)) && field.zero.is_none(),
         Value::List(list) => list.is_empty() && field.zero.is_none(),
-        Value::Text(text) => text.is_empty() && (field.drop_zero || (field.kind == Kind::Bytes && field.zero.is_none())),
+        Value::Text(text) => {
+            text.is_empty() && (field.drop_zero || (field.kind == Kind::Bytes && field.zero.is_none()))
+        }
         Value::Bool(false) | Value::Int(0) => field.drop_zero,
         _ => false,
     }

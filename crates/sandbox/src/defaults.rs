@@ -147,13 +147,22 @@ fn pod_spec(spec: &mut Map) {
 }
 
 fn volume(volume: &mut Map) {
-    for (key, mode) in [("secret", "defaultMode"), ("configMap", "defaultMode"), ("downwardAPI", "defaultMode"), ("projected", "defaultMode")] {
+    for (key, mode) in [
+        ("secret", "defaultMode"),
+        ("configMap", "defaultMode"),
+        ("downwardAPI", "defaultMode"),
+        ("projected", "defaultMode"),
+    ] {
         inside(volume, key, |source| put(source, mode, 420));
     }
-    inside(volume, "downwardAPI", |source| each(source, "items", |item| inside(item, "fieldRef", |field| put(field, "apiVersion", "v1"))));
+    inside(volume, "downwardAPI", |source| {
+        each(source, "items", |item| inside(item, "fieldRef", |field| put(field, "apiVersion", "v1")))
+    });
     inside(volume, "projected", |source| {
         each(source, "sources", |one| {
-            inside(one, "downwardAPI", |api| each(api, "items", |item| inside(item, "fieldRef", |field| put(field, "apiVersion", "v1"))));
+            inside(one, "downwardAPI", |api| {
+                each(api, "items", |item| inside(item, "fieldRef", |field| put(field, "apiVersion", "v1")))
+            });
             inside(one, "serviceAccountToken", |token| put(token, "expirationSeconds", 3600));
         });
     });
@@ -174,10 +183,12 @@ fn volume(volume: &mut Map) {
         put(source, "storageMode", "ThinProvisioned");
         put(source, "fsType", "xfs");
     });
-    inside(volume, "ephemeral", |source| inside(source, "volumeClaimTemplate", |claim| {
-        let spec = claim.map_entry("spec");
-        put(spec, "volumeMode", "Filesystem");
-    }));
+    inside(volume, "ephemeral", |source| {
+        inside(source, "volumeClaimTemplate", |claim| {
+            let spec = claim.map_entry("spec");
+            put(spec, "volumeMode", "Filesystem");
+        })
+    });
     let named = volume.keys().any(|key| key != "name");
     if !named {
         volume.insert("emptyDir", Map::new());
@@ -474,7 +485,8 @@ fn scaling_rules(rules: &mut Map, up: bool) {
         put(rules, "stabilizationWindowSeconds", 0);
     }
     if rules.get("policies").and_then(Value::as_list).is_none_or(|list| list.is_empty()) {
-        let policy = |kind: &str, value: i64| Value::Map(map! { "type" => kind, "value" => value, "periodSeconds" => 15 });
+        let policy =
+            |kind: &str, value: i64| Value::Map(map! { "type" => kind, "value" => value, "periodSeconds" => 15 });
         let policies = if up { vec![policy("Pods", 4), policy("Percent", 100)] } else { vec![policy("Percent", 100)] };
         rules.insert("policies", policies);
     }
@@ -566,7 +578,9 @@ fn admission(resource: &Resource, root: &mut Map) {
                 if mutating {
                     put(webhook, "reinvocationPolicy", "Never");
                 }
-                inside(webhook, "clientConfig", |config| inside(config, "service", |service| put(service, "port", 443)));
+                inside(webhook, "clientConfig", |config| {
+                    inside(config, "service", |service| put(service, "port", 443))
+                });
                 each(webhook, "rules", |rule| put(rule, "scope", "*"));
             });
         }

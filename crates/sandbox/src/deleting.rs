@@ -50,14 +50,17 @@ impl Server {
         }
         let json = crate::writing::media_type(call) != "application/yaml";
         let document = if json {
-            Document::json(&call.request.body)
-                .map_err(|error| Failure::bad_request(format!("couldn't get version/kind; json parse error: {error}")))?
+            Document::json(&call.request.body).map_err(|error| {
+                Failure::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
+            })?
         } else {
             Document::yaml(&call.request.body)?
         };
         let (kind, version) = (text_at(&document.value, &["kind"]), text_at(&document.value, &["apiVersion"]));
         if !kind.is_empty() && kind != "DeleteOptions" {
-            let text = format!("no kind \"{kind}\" is registered for version \"{version}\" in scheme \"pkg/runtime/scheme.go:111\"");
+            let text = format!(
+                "no kind \"{kind}\" is registered for version \"{version}\" in scheme \"pkg/runtime/scheme.go:111\""
+            );
             return Err(Failure::bad_request(text));
         }
         DeleteOptions::parse(Some(&document.value), &call.query)
@@ -88,7 +91,8 @@ impl Server {
         if !already {
             set_at(marked.root_mut(), &["metadata", "deletionTimestamp"], moment.after(grace));
             set_at(marked.root_mut(), &["metadata", "deletionGracePeriodSeconds"], grace);
-            if let Some(generation) = object.at(&["metadata", "generation"]).and_then(Value::as_i64).filter(|g| *g > 0) {
+            if let Some(generation) = object.at(&["metadata", "generation"]).and_then(Value::as_i64).filter(|g| *g > 0)
+            {
                 set_at(marked.root_mut(), &["metadata", "generation"], generation + 1);
             }
             if resource.is("", "namespaces") {
@@ -98,7 +102,8 @@ impl Server {
                 crate::crd::mark_terminating(&mut marked, &moment.seconds());
             }
         } else {
-            let known = object.at(&["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_i64).unwrap_or_default();
+            let known =
+                object.at(&["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_i64).unwrap_or_default();
             if grace < known {
                 set_at(marked.root_mut(), &["metadata", "deletionTimestamp"], moment.after(grace));
                 set_at(marked.root_mut(), &["metadata", "deletionGracePeriodSeconds"], grace);
@@ -175,7 +180,10 @@ fn check_preconditions(resource: &Resource, object: &Object, options: &DeleteOpt
             "the {what} in the precondition ({given}) does not match the {what} in record ({have}). The object might have been deleted and then recreated"
         );
         let name = object.name();
-        let message = format!("Operation cannot be fulfilled on {} \"{name}\": {why}", crate::status::qualified(&resource.kind, &resource.group));
+        let message = format!(
+            "Operation cannot be fulfilled on {} \"{name}\": {why}",
+            crate::status::qualified(&resource.kind, &resource.group)
+        );
         let mut details = map! { "name" => name };
         if !resource.group.is_empty() {
             details.insert("group", resource.group.as_str());
@@ -214,7 +222,8 @@ fn namespace_held(resource: &Resource, object: &Object) -> bool {
 /// The finalizers that an object has once it is marked: propagation adds or removes those of the garbage collector.
 fn finalizers_after(resource: &Resource, object: &Object, options: &DeleteOptions) -> Vec<String> {
     let names = object.at(&["metadata", "finalizers"]).and_then(Value::as_list);
-    let mut names: Vec<String> = names.into_iter().flat_map(|list| list.iter()).filter_map(Value::as_str).map(str::to_owned).collect();
+    let mut names: Vec<String> =
+        names.into_iter().flat_map(|list| list.iter()).filter_map(Value::as_str).map(str::to_owned).collect();
     // Pods have no dependents worth orphaning by default; jobs keep their pods unless told otherwise.
     let default = if resource.is("batch", "jobs") { Some(Propagation::Orphan) } else { None };
     let had_orphan = names.iter().any(|name| name == "orphan");

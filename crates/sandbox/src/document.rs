@@ -46,9 +46,8 @@ impl Document {
     /// Reads the first document of a YAML text.
     pub(crate) fn yaml(bytes: &[u8]) -> Outcome<Self> {
         let text = std::str::from_utf8(bytes).map_err(|_| Failure::bad_request("yaml: invalid leading UTF-8 octet"))?;
-        let value = yaml::parse(text).map_err(|error| {
-            Failure::bad_request(format!("error converting YAML to JSON: {}", error.message))
-        })?;
+        let value = yaml::parse(text)
+            .map_err(|error| Failure::bad_request(format!("error converting YAML to JSON: {}", error.message)))?;
         let strict = yaml::parse_all("", text, yaml::Options { strict: true });
         let yaml_error = strict.err().map(|error| error.message.clone());
         Ok(Self { value, duplicates: Vec::new(), yaml_error })
@@ -145,7 +144,8 @@ impl<'de> Visitor<'de> for Node<'_> {
             self.path.pop();
             match find(&entries, &mut places, &key) {
                 Some(place) => {
-                    entries[place].1 = value;
+                    // Go decodes the second value into what the first one left.
+                    entries[place].1 = merged(std::mem::take(&mut entries[place].1), value);
                     let parent = path_text(self.path);
                     self.duplicates.push(Duplicate { parent, after: entries.len(), key: key.to_string() });
                 }
@@ -153,6 +153,19 @@ impl<'de> Visitor<'de> for Node<'_> {
             }
         }
         Ok(Value::Map(entries.into_iter().collect::<Map>()))
+    }
+}
+
+fn merged(first: Value, second: Value) -> Value {
+    match (first, second) {
+        (Value::Map(mut first), Value::Map(second)) => {
+            for (key, value) in second.into_entries() {
+                let known = first.get_mut(&key).map(std::mem::take).unwrap_or_default();
+                first.insert(key, merged(known, value));
+            }
+            Value::Map(first)
+        }
+        (_, second) => second,
     }
 }
 

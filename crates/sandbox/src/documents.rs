@@ -17,8 +17,18 @@ const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGrou
 
 /// Paths that are answered, as `/` lists them.
 const PATHS: &[&str] = &[
-    "/healthz", "/healthz/ping", "/livez", "/livez/ping", "/metrics", "/openapi/v2", "/openapi/v3", "/openapi/v3/",
-    "/openid/v1/jwks", "/readyz", "/readyz/ping", "/version",
+    "/healthz",
+    "/healthz/ping",
+    "/livez",
+    "/livez/ping",
+    "/metrics",
+    "/openapi/v2",
+    "/openapi/v3",
+    "/openapi/v3/",
+    "/openid/v1/jwks",
+    "/readyz",
+    "/readyz/ping",
+    "/version",
 ];
 
 impl Server {
@@ -47,7 +57,10 @@ impl Server {
             "/metrics" => Ok(Reply::text(200, "")),
             other => match other.strip_prefix("/openapi/v3/") {
                 Some(path) => self.openapi_document(path),
-                None if other.starts_with("/healthz/") || other.starts_with("/livez/") || other.starts_with("/readyz/") => {
+                None if other.starts_with("/healthz/")
+                    || other.starts_with("/livez/")
+                    || other.starts_with("/readyz/") =>
+                {
                     Ok(Reply::text(200, "ok"))
                 }
                 None => Ok(Reply::text(404, "404 page not found\n")),
@@ -56,7 +69,13 @@ impl Server {
     }
 
     fn paths(&self) -> Value {
-        let mut paths: Vec<String> = vec!["/.well-known/openid-configuration".into(), "/api".into(), "/api/v1".into(), "/apis".into(), "/apis/".into()];
+        let mut paths: Vec<String> = vec![
+            "/.well-known/openid-configuration".into(),
+            "/api".into(),
+            "/api/v1".into(),
+            "/apis".into(),
+            "/apis/".into(),
+        ];
         for group in self.catalog.groups().filter(|group| !group.name.is_empty()) {
             paths.push(format!("/apis/{}", group.name));
             paths.extend(group.versions.iter().map(|version| format!("/apis/{}/{}", group.name, version.version)));
@@ -79,7 +98,8 @@ impl Server {
         }
         let value = if core {
             let address = map! { "clientCIDR" => "0.0.0.0/0", "serverAddress" => "127.0.0.1:6443" };
-            let versions = groups.next().map(|group| texts(group.versions.iter().map(|version| version.version.as_str())));
+            let versions =
+                groups.next().map(|group| texts(group.versions.iter().map(|version| version.version.as_str())));
             map! {
                 "kind" => "APIVersions", "versions" => versions.unwrap_or_default(),
                 "serverAddressByClientCIDRs" => vec![Value::Map(address)],
@@ -142,8 +162,13 @@ impl Server {
 
     /// A text that changes when the schemas of a custom group-version change.
     fn catalog_digest(&self, group: &str, version: &str) -> String {
-        let resources = self.catalog.version(group, version).map(|version| version.resources.as_slice()).unwrap_or_default();
-        resources.iter().filter_map(|resource| resource.custom.as_ref()).map(|custom| custom.definition_version.clone()).collect()
+        let resources =
+            self.catalog.version(group, version).map(|version| version.resources.as_slice()).unwrap_or_default();
+        resources
+            .iter()
+            .filter_map(|resource| resource.custom.as_ref())
+            .map(|custom| custom.definition_version.clone())
+            .collect()
     }
 
     fn openapi_document(&self, path: &str) -> Outcome<Reply> {

@@ -228,7 +228,8 @@ impl Body for SandboxBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(&self.0, State::Done) || matches!(&self.0, State::Full(bytes) if bytes.as_ref().is_none_or(Bytes::is_empty))
+        matches!(&self.0, State::Done)
+            || matches!(&self.0, State::Full(bytes) if bytes.as_ref().is_none_or(Bytes::is_empty))
     }
 
     fn size_hint(&self) -> http_body::SizeHint {

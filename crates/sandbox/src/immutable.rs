@@ -13,7 +13,8 @@ pub(crate) fn check_metadata(old: &Object, new: &Object, causes: &mut Vec<Cause>
             list.into_iter().flat_map(|list| list.iter()).filter_map(Value::as_str).map(str::to_owned).collect()
         };
         let before = texts(old);
-        let added: Vec<String> = texts(new).into_iter().filter(|name| !before.contains(name)).map(|name| go_quote(&name)).collect();
+        let added: Vec<String> =
+            texts(new).into_iter().filter(|name| !before.contains(name)).map(|name| go_quote(&name)).collect();
         if !added.is_empty() {
             let text = format!(
                 "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",

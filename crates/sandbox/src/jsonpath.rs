@@ -103,7 +103,10 @@ pub(crate) fn find<'v>(value: &'v Value, path: &str) -> Vec<&'v Value> {
                     Step::Filter(keys, wanted) => {
                         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
                         let items = value.as_list().map(|list| &**list).unwrap_or_default();
-                        items.iter().filter(|item| item.at(&keys).is_some_and(|found| print(found) == *wanted)).collect()
+                        items
+                            .iter()
+                            .filter(|item| item.at(&keys).is_some_and(|found| print(found) == *wanted))
+                            .collect()
                     }
                 }
             })
@@ -126,7 +129,9 @@ pub(crate) fn cell(item: &Value, path: &str, kind: &str, now: Timestamp) -> Valu
         return if kind == "date" && path == ".metadata.creationTimestamp" { "<unknown>".into() } else { Value::Null };
     };
     match (kind, first) {
-        ("integer", Value::Int(_)) | ("number", Value::Int(_) | Value::Float(_)) | ("boolean", Value::Bool(_)) => (*first).clone(),
+        ("integer", Value::Int(_)) | ("number", Value::Int(_) | Value::Float(_)) | ("boolean", Value::Bool(_)) => {
+            (*first).clone()
+        }
         ("integer", Value::Float(number)) => (number.trunc() as i64).into(),
         ("integer" | "number" | "boolean", _) => Value::Null,
         ("date", Value::Text(text)) => match text.parse::<Timestamp>() {

@@ -141,7 +141,12 @@ impl Server {
             name => {
                 let found = self.store.get("scheduling.k8s.io/priorityclasses", "", name);
                 let found = found.ok_or_else(|| {
-                    Failure::forbidden("", "pods", object.name(), &format!("no PriorityClass with name {name} was found"))
+                    Failure::forbidden(
+                        "",
+                        "pods",
+                        object.name(),
+                        &format!("no PriorityClass with name {name} was found"),
+                    )
                 })?;
                 let value = found.object.root().get("value").and_then(Value::as_i64).unwrap_or_default();
                 (value, found.object.str_at(&["preemptionPolicy"]).to_owned())
@@ -155,20 +160,24 @@ impl Server {
 
     fn default_priority(&self) -> Option<(String, i64, String)> {
         let bucket = self.store.bucket("scheduling.k8s.io/priorityclasses")?;
-        let mut found = bucket.range(None).filter(|(_, one)| one.object.root().get("globalDefault").and_then(Value::as_bool) == Some(true));
+        let mut found = bucket
+            .range(None)
+            .filter(|(_, one)| one.object.root().get("globalDefault").and_then(Value::as_bool) == Some(true));
         let (name, one) = found.next()?;
         let value = one.object.root().get("value").and_then(Value::as_i64).unwrap_or_default();
         Some((name.name.to_string(), value, one.object.str_at(&["preemptionPolicy"]).to_owned()))
     }
 
     fn default_storage_class(&self, object: &mut Object) {
-        if object.at(&["spec", "storageClassName"]).is_some() || object.annotation("volume.beta.kubernetes.io/storage-class").is_some() {
+        if object.at(&["spec", "storageClassName"]).is_some()
+            || object.annotation("volume.beta.kubernetes.io/storage-class").is_some()
+        {
             return;
         }
         let Some(bucket) = self.store.bucket("storage.k8s.io/storageclasses") else { return };
-        let default = bucket.range(None).find(|(_, class)| {
-            class.object.annotation("storageclass.kubernetes.io/is-default-class") == Some("true")
-        });
+        let default = bucket
+            .range(None)
+            .find(|(_, class)| class.object.annotation("storageclass.kubernetes.io/is-default-class") == Some("true"));
         if let Some((name, _)) = default {
             set_at(object.root_mut(), &["spec", "storageClassName"], &*name.name);
         }
@@ -190,7 +199,8 @@ impl Server {
             Failure::forbidden("", "pods", object.name(), &text)
         })?;
         let wanted = object.at(&["spec", "automountServiceAccountToken"]).and_then(Value::as_bool);
-        let wanted = wanted.or_else(|| account.object.root().get("automountServiceAccountToken").and_then(Value::as_bool));
+        let wanted =
+            wanted.or_else(|| account.object.root().get("automountServiceAccountToken").and_then(Value::as_bool));
         if wanted == Some(false) {
             return Ok(());
         }
@@ -206,7 +216,8 @@ fn mount_token(object: &mut Object, volume: &str) {
         let Some(Value::List(containers)) = object.root_mut().map_entry("spec").get_mut(key) else { continue };
         for container in containers.make_mut() {
             let Value::Map(container) = container else { continue };
-            let mut mounts = container.get("volumeMounts").and_then(Value::as_list).map(|list| list.to_vec()).unwrap_or_default();
+            let mut mounts =
+                container.get("volumeMounts").and_then(Value::as_list).map(|list| list.to_vec()).unwrap_or_default();
             if mounts.iter().any(|mount| text_at(mount, &["mountPath"]) == path) {
                 continue;
             }
@@ -264,11 +275,16 @@ fn prepare_pod(object: &mut Object) {
 /// The quality-of-service class of a pod.
 pub(crate) fn quality(object: &Object) -> &'static str {
     let value = object.to_value();
-    let containers = list_at(&value, &["spec", "initContainers"]).iter().chain(list_at(&value, &["spec", "containers"]));
+    let containers =
+        list_at(&value, &["spec", "initContainers"]).iter().chain(list_at(&value, &["spec", "containers"]));
     let (mut any, mut guaranteed) = (false, true);
     for container in containers {
         let amount = |kind: &str, name: &str| {
-            container.at(&["resources", kind, name]).and_then(Value::as_str).map(crate::quantity::nanos).filter(|n| *n != 0)
+            container
+                .at(&["resources", kind, name])
+                .and_then(Value::as_str)
+                .map(crate::quantity::nanos)
+                .filter(|n| *n != 0)
         };
         for name in ["cpu", "memory"] {
             let (limit, request) = (amount("limits", name), amount("requests", name));
@@ -319,14 +335,19 @@ fn prepare_job(object: &mut Object) {
 
 fn prepare_definition(object: &mut Object) {
     let names = map! { "plural" => "", "kind" => "" };
-    object.root_mut().insert("status", map! { "conditions" => Value::Null, "acceptedNames" => names, "storedVersions" => Value::Null });
+    object.root_mut().insert(
+        "status",
+        map! { "conditions" => Value::Null, "acceptedNames" => names, "storedVersions" => Value::Null },
+    );
     stored_versions(object);
 }
 
 /// The version that objects are stored in is remembered.
 fn stored_versions(object: &mut Object) {
     let value = object.to_value();
-    let storage = list_at(&value, &["spec", "versions"]).iter().filter(|one| one.get("storage").and_then(Value::as_bool) == Some(true));
+    let storage = list_at(&value, &["spec", "versions"])
+        .iter()
+        .filter(|one| one.get("storage").and_then(Value::as_bool) == Some(true));
     let mut known: Vec<String> =
         list_at(&value, &["status", "storedVersions"]).iter().filter_map(Value::as_str).map(str::to_owned).collect();
     for version in storage {

@@ -50,12 +50,14 @@ impl Server {
         if namespace.object.at(&["metadata", "deletionTimestamp"]).is_none() {
             return Ok(());
         }
-        let why = format!(
-            "unable to create new content in namespace {} because it is being terminated",
-            write.namespace
-        );
+        let why =
+            format!("unable to create new content in namespace {} because it is being terminated", write.namespace);
         let failure = Failure::forbidden(&resource.group, &resource.plural, object.name(), &why);
-        let cause = Cause::new("NamespaceTerminating", "metadata.namespace", format!("namespace {} is being terminated", write.namespace));
+        let cause = Cause::new(
+            "NamespaceTerminating",
+            "metadata.namespace",
+            format!("namespace {} is being terminated", write.namespace),
+        );
         Err(failure.with_cause(&cause))
     }
 
@@ -127,8 +129,13 @@ impl Server {
         let resources: Vec<_> = self.catalog.stored().filter(|resource| resource.namespaced).cloned().collect();
         let mut left = 0;
         for resource in resources {
-            let names: Vec<_> =
-                self.store.bucket(&resource.store).into_iter().flat_map(|b| b.range(Some(namespace))).map(|(n, _)| n.clone()).collect();
+            let names: Vec<_> = self
+                .store
+                .bucket(&resource.store)
+                .into_iter()
+                .flat_map(|b| b.range(Some(namespace)))
+                .map(|(n, _)| n.clone())
+                .collect();
             for name in names {
                 let options = DeleteOptions { grace: Some(0), ..DeleteOptions::default() };
                 match self.delete_object(&resource, namespace, &name.name, &options, moment) {

@@ -62,7 +62,8 @@ fn find_version<'a>(catalog: &'a Catalog, resource: &Resource, api_version: &str
 
 fn typed(server: &Server, resource: &Resource, value: Value, duplicates: bool) -> Result<Typed, String> {
     let root = server.schema.root_type(&Gvk::new(&resource.group, &resource.version, &resource.kind));
-    Typed::new(without_managed(value), &root, server.schema.types(), duplicates).map_err(|problems| problems.to_string())
+    Typed::new(without_managed(value), &root, server.schema.types(), duplicates)
+        .map_err(|problems| problems.to_string())
 }
 
 fn without_managed(value: Value) -> Value {
@@ -87,7 +88,17 @@ fn stripped() -> FieldSet {
     for keys in [vec!["apiVersion"], vec!["kind"], vec!["metadata"]] {
         set.insert(&path(&keys));
     }
-    for key in ["name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation", "managedFields", "resourceVersion"] {
+    for key in [
+        "name",
+        "namespace",
+        "creationTimestamp",
+        "selfLink",
+        "uid",
+        "clusterName",
+        "generation",
+        "managedFields",
+        "resourceVersion",
+    ] {
         set.insert(&path(&["metadata", key]));
     }
     set
@@ -269,7 +280,10 @@ fn empty(server: &Server, resource: &Resource) -> Value {
 fn cap(managed: &mut Managed, times: &mut Times) {
     let mut updaters: Vec<(Text, String)> = managed
         .iter()
-        .filter(|(key, fields)| !fields.applied && Identity::from_key(key).is_some_and(|id| id.subresource.is_empty() || !id.subresource.is_empty()))
+        .filter(|(key, fields)| {
+            !fields.applied
+                && Identity::from_key(key).is_some_and(|id| id.subresource.is_empty() || !id.subresource.is_empty())
+        })
         .map(|(key, _)| (times.get(key).cloned().unwrap_or_else(|| Text::from("")), key.clone()))
         .collect();
     if updaters.len() <= MOST_UPDATERS {
@@ -317,7 +331,8 @@ pub(crate) fn apply(server: &Server, write: &Write<'_>, old: Option<&Object>, ap
         && let Some(old) = old
     {
         let time = write.moment.seconds();
-        let first = update(server, resource, &subresource, BEFORE_FIRST_APPLY, &time, None, old, Managed::new(), Times::new());
+        let first =
+            update(server, resource, &subresource, BEFORE_FIRST_APPLY, &time, None, old, Managed::new(), Times::new());
         (managed, times) = first.unwrap_or_default();
     }
     let live = match old {
@@ -325,8 +340,9 @@ pub(crate) fn apply(server: &Server, write: &Write<'_>, old: Option<&Object>, ap
         None => empty(server, resource),
     };
     let (kept, now) = (old.cloned(), write.moment.seconds());
-    let config = typed(server, resource, applied.to_value(), false)
-        .map_err(|error| Failure::plain(format!("failed to create typed patch object ({}): {error}", names(applied))))?;
+    let config = typed(server, resource, applied.to_value(), false).map_err(|error| {
+        Failure::plain(format!("failed to create typed patch object ({}): {error}", names(applied)))
+    })?;
     let live_typed = typed(server, resource, live.clone(), true)
         .map_err(|error| Failure::plain(format!("failed to create typed live object ({}): {error}", names(applied))))?;
     let versions = Versions { server, resource };
@@ -359,11 +375,24 @@ pub(crate) fn apply(server: &Server, write: &Write<'_>, old: Option<&Object>, ap
         if let Some(Value::Map(annotations)) = remembered.metadata_mut().get_mut("annotations") {
             annotations.remove(LAST_APPLIED);
         }
-        let text = format!("{}\n", lockstep_object::to_json_html_safe(&remembered.to_value()));
+        let mut remembered = remembered.to_value();
+        sort_keys(&mut remembered);
+        let text = format!("{}\n", lockstep_object::to_json_html_safe(&remembered));
         object.set_annotation(LAST_APPLIED, &text);
     }
     store(&mut object, &managers, &times);
     Ok(Applied { object: object.into_value() })
+}
+
+fn sort_keys(value: &mut Value) {
+    match value {
+        Value::Map(map) => {
+            map.sort_keys();
+            map.iter_mut().for_each(|(_, value)| sort_keys(value));
+        }
+        Value::List(list) => list.make_mut().iter_mut().for_each(sort_keys),
+        _ => {}
+    }
 }
 
 /// An applier keeps its entry even if it owns nothing that counts.
@@ -388,7 +417,7 @@ fn foreign_conflicts(server: &Server, resource: &Resource, old: Option<&Object>,
 
 fn names(object: &Object) -> String {
     let gvk = object.gvk();
-    format!("{}/{}; {}, Kind={}", object.namespace(), object.name(), gvk.api_version(), gvk.kind)
+    format!("{}/{}; {}/{}, Kind={}", object.namespace(), object.name(), gvk.group, gvk.version, gvk.kind)
 }
 
 /// Names a manager as the server does in conflicts.

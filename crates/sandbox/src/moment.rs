@@ -116,7 +116,9 @@ mod tests {
 
     #[test]
     fn ages_read_as_kubectl_prints_them() {
-        for (seconds, text) in [(0, "0s"), (119, "119s"), (120, "2m"), (125, "2m5s"), (7200, "120m"), (10_801, "3h"), (200_000, "2d7h")] {
+        for (seconds, text) in
+            [(0, "0s"), (119, "119s"), (120, "2m"), (125, "2m5s"), (7200, "120m"), (10_801, "3h"), (200_000, "2d7h")]
+        {
             assert_eq!(human(seconds), text);
         }
     }

@@ -228,7 +228,8 @@ fn check_owners(object: &Object, causes: &mut Vec<Cause>) {
         if api_version.is_empty() || api_version.starts_with('/') {
             causes.push(Cause::invalid_text(field("apiVersion"), api_version, "version must not be empty"));
         }
-        for (key, word) in [("kind", "must not be empty"), ("name", "must not be empty"), ("uid", "must not be empty")] {
+        for (key, word) in [("kind", "must not be empty"), ("name", "must not be empty"), ("uid", "must not be empty")]
+        {
             if text(key).is_empty() {
                 causes.push(Cause::invalid_text(field(key), "", word));
             }
@@ -245,7 +246,9 @@ fn check_owners(object: &Object, causes: &mut Vec<Cause>) {
         }
     }
     if let [first, second, ..] = controllers.as_slice() {
-        let text = format!("Only one reference can have Controller set to true. Found \"true\" in references for {first} and {second}");
+        let text = format!(
+            "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {second}"
+        );
         causes.push(Cause::invalid("metadata.ownerReferences", &crate::gofmt::owner_references(owners), &text));
     }
 }
@@ -257,7 +260,10 @@ fn check_finalizers(object: &Object, causes: &mut Vec<Cause>) {
         for problem in label_key(name) {
             causes.push(Cause::invalid_text("metadata.finalizers", name, &problem));
         }
-        if !name.contains('/') && label_key(name).is_empty() && !["orphan", "foregroundDeletion", "kubernetes"].contains(name) {
+        if !name.contains('/')
+            && label_key(name).is_empty()
+            && !["orphan", "foregroundDeletion", "kubernetes"].contains(name)
+        {
             let text = "name is neither a standard finalizer name nor is it fully qualified";
             causes.push(Cause::invalid_text("metadata.finalizers", name, text));
         }
@@ -265,6 +271,10 @@ fn check_finalizers(object: &Object, causes: &mut Vec<Cause>) {
     if names.contains(&"orphan") && names.contains(&"foregroundDeletion") {
         let words: Vec<String> = names.iter().map(|name| go_quote(name)).collect();
         let list = format!("[{}]", words.join(","));
-        causes.push(Cause::invalid("metadata.finalizers", &list, "finalizer orphan and foregroundDeletion cannot be both set"));
+        causes.push(Cause::invalid(
+            "metadata.finalizers",
+            &list,
+            "finalizer orphan and foregroundDeletion cannot be both set",
+        ));
     }
 }

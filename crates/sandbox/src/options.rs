@@ -27,7 +27,9 @@ pub(crate) struct ListOptions {
 fn number(query: &Query, name: &str) -> Outcome<Option<i64>> {
     let Some(text) = query.get(name).filter(|text| !text.is_empty()) else { return Ok(None) };
     let parsed = text.parse::<i64>();
-    parsed.map(Some).map_err(|_| Failure::bad_request(format!("strconv.ParseInt: parsing {}: invalid syntax", go_quote(text))))
+    parsed
+        .map(Some)
+        .map_err(|_| Failure::bad_request(format!("strconv.ParseInt: parsing {}: invalid syntax", go_quote(text))))
 }
 
 impl ListOptions {
@@ -63,11 +65,17 @@ impl ListOptions {
         match self.initial_events {
             Some(_) => {
                 if self.version_match != "NotOlderThan" {
-                    causes.push(Cause::forbidden(field, "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
+                    causes.push(Cause::forbidden(
+                        field,
+                        "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+                    ));
                 }
             }
             None if !self.version_match.is_empty() => {
-                causes.push(Cause::forbidden(field, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"));
+                causes.push(Cause::forbidden(
+                    field,
+                    "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+                ));
             }
             None => {}
         }
@@ -92,7 +100,8 @@ impl ListOptions {
             return causes;
         }
         if self.version.is_none() {
-            causes.push(Cause::forbidden(field, "resourceVersionMatch is forbidden unless resourceVersion is provided"));
+            causes
+                .push(Cause::forbidden(field, "resourceVersionMatch is forbidden unless resourceVersion is provided"));
         }
         if self.resume.is_some() {
             causes.push(Cause::forbidden(field, "resourceVersionMatch is forbidden when continue is provided"));
@@ -210,7 +219,10 @@ pub(crate) fn manager_of_agent(agent: &str) -> String {
     while !printable.is_char_boundary(end) {
         end -= 1;
     }
-    printable[..end].to_owned()
+    match &printable[..end] {
+        "" => "unknown".to_owned(),
+        name => name.to_owned(),
+    }
 }
 
 /// What happens to what an object owns.
@@ -241,7 +253,8 @@ impl DeleteOptions {
             policy = body.get("propagationPolicy").and_then(Value::as_str).map(str::to_owned);
             orphan = body.get("orphanDependents").and_then(Value::as_bool);
             options.grace = body.get("gracePeriodSeconds").and_then(Value::as_i64);
-            let owned = |key: &str| Some(text_at(body, &["preconditions", key]).to_owned()).filter(|text| !text.is_empty());
+            let owned =
+                |key: &str| Some(text_at(body, &["preconditions", key]).to_owned()).filter(|text| !text.is_empty());
             options.uid = owned("uid");
             options.version = owned("resourceVersion");
         } else {

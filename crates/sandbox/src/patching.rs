@@ -90,7 +90,7 @@ impl Server {
             .map(|one| {
                 let path = if one.parent.is_empty() { one.key.clone() } else { format!("{}.{}", one.parent, one.key) };
                 if kind == PatchKind::Json {
-                    format!("json patch {}", crate::status::go_quote(&one.key))
+                    format!("json patch duplicate field {}", crate::status::go_quote(&path))
                 } else {
                     format!("duplicate field {}", crate::status::go_quote(&path))
                 }
@@ -126,7 +126,13 @@ impl Server {
         Ok(Decoded { object: decoded.object, complaints: Vec::new() })
     }
 
-    fn run_patch(&self, kind: PatchKind, shown: &Value, patch: &Value, target: &crate::writing::BodyKind) -> Outcome<Value> {
+    fn run_patch(
+        &self,
+        kind: PatchKind,
+        shown: &Value,
+        patch: &Value,
+        target: &crate::writing::BodyKind,
+    ) -> Outcome<Value> {
         match kind {
             PatchKind::Json => {
                 let operations = patch.as_list().map_or(0, |list| list.len());
@@ -134,7 +140,9 @@ impl Server {
                     return Err(Failure::new(
                         413,
                         "RequestEntityTooLarge",
-                        format!("The allowed maximum operations in a JSON patch is {JSON_PATCH_LIMIT}, got {operations}"),
+                        format!(
+                            "Request entity too large: The allowed maximum operations in a JSON patch is {JSON_PATCH_LIMIT}, got {operations}"
+                        ),
                     ));
                 }
                 json_patch::apply(shown, patch).map_err(|error| json_patch_failure(&error.0))
@@ -170,7 +178,12 @@ impl Server {
         result
     }
 
-    fn apply_object(&mut self, write: &mut Write<'_>, existing: Option<&Object>, applied: Object) -> Outcome<(u16, Object)> {
+    fn apply_object(
+        &mut self,
+        write: &mut Write<'_>,
+        existing: Option<&Object>,
+        applied: Object,
+    ) -> Outcome<(u16, Object)> {
         let resource = write.resource.clone();
         let outcome = managed::apply(self, write, existing, &applied)?;
         let mut merged = self.settle(&resource, outcome.object)?;
@@ -201,10 +214,15 @@ impl Server {
                 crate::crd::decode(&self.types, resource, custom, whole)?.object
             }
             (None, Some(root)) => {
-                crate::decode::normalize(&self.types, &root, value).map_err(|error| {
-                    let kind = &resource.kind;
-                    Failure::plain(format!("{kind} in version \"{}\" cannot be handled as a {kind}: {error}", resource.version))
-                })?.object
+                crate::decode::normalize(&self.types, &root, value)
+                    .map_err(|error| {
+                        let kind = &resource.kind;
+                        Failure::plain(format!(
+                            "{kind} in version \"{}\" cannot be handled as a {kind}: {error}",
+                            resource.version
+                        ))
+                    })?
+                    .object
             }
             (None, None) => Object::try_from(value).unwrap_or_default(),
         };
@@ -222,9 +240,11 @@ fn parse_patch(call: &Call<'_>, kind: PatchKind) -> Outcome<Document> {
     })?;
     let what = go_type(&document.value);
     match kind {
-        PatchKind::Json if document.value.as_list().is_none() && !document.value.is_null() => Err(Failure::bad_request(format!(
-            "error decoding patch: json: cannot unmarshal {what} into Go value of type jsonpatch.Patch"
-        ))),
+        PatchKind::Json if document.value.as_list().is_none() && !document.value.is_null() => {
+            Err(Failure::bad_request(format!(
+                "error decoding patch: json: cannot unmarshal {what} into Go value of type jsonpatch.Patch"
+            )))
+        }
         PatchKind::Merge | PatchKind::Strategic if document.value.as_map().is_none() && !document.value.is_null() => {
             Err(Failure::bad_request(format!(
                 "error decoding patch: json: cannot unmarshal {what} into Go value of type map[string]interface {{}}"
@@ -250,7 +270,7 @@ fn json_patch_failure(error: &str) -> Failure {
 }
 
 fn strategic_failure(error: &str) -> Failure {
-    Failure::bad_request(error)
+    Failure::plain(error)
 }
 
 /// ` "" is invalid: patch: Invalid value: …`: the server has no kind at hand there.
@@ -262,11 +282,14 @@ fn invalid_patch(value: &str, error: &str) -> Failure {
 /// Name and namespace of a patched object stay.
 fn check_identity(call: &Call<'_>, object: &Object) -> Outcome<()> {
     if object.name() != call.name() {
-        let text = format!("the name of the object ({}) does not match the name on the URL ({})", object.name(), call.name());
+        let text =
+            format!("the name of the object ({}) does not match the name on the URL ({})", object.name(), call.name());
         return Err(Failure::bad_request(text));
     }
     if call.resource.namespaced && object.namespace() != call.namespace() {
-        return Err(Failure::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
+        return Err(Failure::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
     }
     Ok(())
 }
@@ -274,18 +297,24 @@ fn check_identity(call: &Call<'_>, object: &Object) -> Outcome<()> {
 /// Reads the body of an apply.
 pub(crate) fn read_apply(call: &mut Call<'_>, validation: FieldValidation) -> Outcome<Value> {
     let body = call.request.body.clone();
-    let text = std::str::from_utf8(&body).map_err(|_| Failure::bad_request("error decoding YAML: yaml: invalid leading UTF-8 octet"))?;
-    let value = lockstep_object::yaml::parse(text)
-        .map_err(|error| Failure::bad_request(format!("error decoding YAML: error converting YAML to JSON: {}", error.message)))?;
+    let text = std::str::from_utf8(&body)
+        .map_err(|_| Failure::bad_request("error decoding YAML: yaml: invalid leading UTF-8 octet"))?;
+    let value = lockstep_object::yaml::parse(text).map_err(|error| {
+        Failure::bad_request(format!("error decoding YAML: error converting YAML to JSON: {}", error.message))
+    })?;
     let strict = lockstep_object::yaml::parse_all("", text, lockstep_object::yaml::Options { strict: true });
     if let Err(error) = strict {
         match validation {
             FieldValidation::Ignore => {}
             FieldValidation::Warn => {
-                call.warnings.push(format!("error strict decoding YAML: error converting YAML to JSON: {}", error.message));
+                call.warnings
+                    .push(format!("error strict decoding YAML: error converting YAML to JSON: {}", error.message));
             }
             FieldValidation::Strict => {
-                return Err(Failure::bad_request(format!("error strict decoding YAML: error converting YAML to JSON: {}", error.message)));
+                return Err(Failure::bad_request(format!(
+                    "error strict decoding YAML: error converting YAML to JSON: {}",
+                    error.message
+                )));
             }
         }
     }
@@ -314,12 +343,15 @@ fn check_applied(call: &Call<'_>, value: Value) -> Outcome<Object> {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
     if !object.name().is_empty() && object.name() != call.name() {
-        let text = format!("the name of the object ({}) does not match the name on the URL ({})", object.name(), call.name());
+        let text =
+            format!("the name of the object ({}) does not match the name on the URL ({})", object.name(), call.name());
         return Err(Failure::bad_request(text));
     }
     if call.resource.namespaced {
         if !object.namespace().is_empty() && object.namespace() != call.namespace() {
-            return Err(Failure::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
+            return Err(Failure::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
         }
     }
     Ok(object)

@@ -24,13 +24,17 @@ fn column(name: &str, kind: &str, priority: i64, cell: Cell) -> Column {
 pub(crate) fn of(resource: &Resource) -> Option<Vec<Column>> {
     let middle: Vec<Column> = match (resource.group.as_str(), resource.plural.as_str()) {
         ("", "pods") => pods(),
-        ("", "configmaps") => vec![column("Data", "string", 0, |item, _| (size(item, "data") + size(item, "binaryData")).into())],
+        ("", "configmaps") => {
+            vec![column("Data", "string", 0, |item, _| (size(item, "data") + size(item, "binaryData")).into())]
+        }
         ("", "secrets") => vec![
             column("Type", "string", 0, |item, _| text_at(item, &["type"]).into()),
             column("Data", "string", 0, |item, _| size(item, "data").into()),
         ],
         ("", "namespaces") => vec![column("Status", "string", 0, |item, _| text_at(item, &["status", "phase"]).into())],
-        ("", "serviceaccounts") => vec![column("Secrets", "string", 0, |item, _| list_at(item, &["secrets"]).len().into())],
+        ("", "serviceaccounts") => {
+            vec![column("Secrets", "string", 0, |item, _| list_at(item, &["secrets"]).len().into())]
+        }
         ("", "services") => services(),
         ("", "nodes") => nodes(),
         ("", "persistentvolumeclaims") => claims(),
@@ -77,7 +81,9 @@ fn ready_of(item: &Value, wanted: i64) -> Value {
 
 fn template_columns() -> Vec<Column> {
     vec![
-        column("Containers", "string", 1, |item, _| containers(item, &["spec", "template", "spec", "containers"], "name")),
+        column("Containers", "string", 1, |item, _| {
+            containers(item, &["spec", "template", "spec", "containers"], "name")
+        }),
         column("Images", "string", 1, |item, _| containers(item, &["spec", "template", "spec", "containers"], "image")),
     ]
 }
@@ -109,8 +115,9 @@ fn replica_sets() -> Vec<Column> {
 }
 
 fn stateful_sets() -> Vec<Column> {
-    let mut columns =
-        vec![column("Ready", "string", 0, |item, _| ready_of(item, int_at(item, &["spec", "replicas"]).unwrap_or_default()))];
+    let mut columns = vec![column("Ready", "string", 0, |item, _| {
+        ready_of(item, int_at(item, &["spec", "replicas"]).unwrap_or_default())
+    })];
     columns.extend(template_columns());
     columns
 }
@@ -191,12 +198,15 @@ fn pods() -> Vec<Column> {
         }),
         column("Status", "string", 0, |item, _| pod_status(item)),
         column("Restarts", "string", 0, |item, _| {
-            let restarts = list_at(item, &["status", "containerStatuses"]).iter().filter_map(|one| int_at(one, &["restartCount"]));
+            let restarts =
+                list_at(item, &["status", "containerStatuses"]).iter().filter_map(|one| int_at(one, &["restartCount"]));
             restarts.sum::<i64>().to_string().into()
         }),
         column("IP", "string", 1, |item, _| or_none(text_at(item, &["status", "podIP"]).to_owned())),
         column("Node", "string", 1, |item, _| or_none(text_at(item, &["spec", "nodeName"]).to_owned())),
-        column("Nominated Node", "string", 1, |item, _| or_none(text_at(item, &["status", "nominatedNodeName"]).to_owned())),
+        column("Nominated Node", "string", 1, |item, _| {
+            or_none(text_at(item, &["status", "nominatedNodeName"]).to_owned())
+        }),
         column("Readiness Gates", "string", 1, |_, _| "<none>".into()),
     ]
 }
@@ -224,7 +234,9 @@ fn services() -> Vec<Column> {
         column("External-IP", "string", 0, |item, _| {
             let addresses: Vec<&str> = list_at(item, &["status", "loadBalancer", "ingress"])
                 .iter()
-                .map(|one| Some(text_at(one, &["ip"])).filter(|ip| !ip.is_empty()).unwrap_or(text_at(one, &["hostname"])))
+                .map(|one| {
+                    Some(text_at(one, &["ip"])).filter(|ip| !ip.is_empty()).unwrap_or(text_at(one, &["hostname"]))
+                })
                 .collect();
             match (text_at(item, &["spec", "type"]), addresses.is_empty()) {
                 ("ExternalName", _) => text_at(item, &["spec", "externalName"]).into(),
@@ -237,7 +249,8 @@ fn services() -> Vec<Column> {
             let ports: Vec<String> = list_at(item, &["spec", "ports"])
                 .iter()
                 .map(|port| {
-                    let (number, protocol) = (int_at(port, &["port"]).unwrap_or_default(), text_at(port, &["protocol"]));
+                    let (number, protocol) =
+                        (int_at(port, &["port"]).unwrap_or_default(), text_at(port, &["protocol"]));
                     match int_at(port, &["nodePort"]).filter(|node| *node > 0) {
                         Some(node) => format!("{number}:{node}/{protocol}"),
                         None => format!("{number}/{protocol}"),
@@ -287,14 +300,21 @@ fn ingresses() -> Vec<Column> {
     vec![
         column("Class", "string", 0, |item, _| or_none(text_at(item, &["spec", "ingressClassName"]).to_owned())),
         column("Hosts", "string", 0, |item, _| {
-            let hosts: Vec<&str> = list_at(item, &["spec", "rules"]).iter().map(|rule| text_at(rule, &["host"])).filter(|host| !host.is_empty()).collect();
+            let hosts: Vec<&str> = list_at(item, &["spec", "rules"])
+                .iter()
+                .map(|rule| text_at(rule, &["host"]))
+                .filter(|host| !host.is_empty())
+                .collect();
             if hosts.is_empty() { "*".into() } else { hosts.join(",").into() }
         }),
         column("Address", "string", 0, |item, _| {
-            let found: Vec<&str> = list_at(item, &["status", "loadBalancer", "ingress"]).iter().map(|one| text_at(one, &["ip"])).collect();
+            let found: Vec<&str> =
+                list_at(item, &["status", "loadBalancer", "ingress"]).iter().map(|one| text_at(one, &["ip"])).collect();
             found.join(",").into()
         }),
-        column("Ports", "string", 0, |item, _| if list_at(item, &["spec", "tls"]).is_empty() { "80".into() } else { "80, 443".into() }),
+        column("Ports", "string", 0, |item, _| {
+            if list_at(item, &["spec", "tls"]).is_empty() { "80".into() } else { "80, 443".into() }
+        }),
     ]
 }
 

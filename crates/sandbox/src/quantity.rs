@@ -15,6 +15,14 @@ pub(crate) fn canonical(text: &str) -> Result<String, String> {
     Ok(print(quantity.nanos(), style(text)))
 }
 
+/// Rounds a quantity up to thousandths, as lists of resources have it.
+pub(crate) fn in_thousandths(text: &str) -> String {
+    const THOUSANDTH: i128 = UNIT / 1000;
+    let amount = nanos(text);
+    let rest = amount.rem_euclid(THOUSANDTH);
+    if rest == 0 { text.to_owned() } else { print(amount - rest + THOUSANDTH, style(text)) }
+}
+
 /// Returns a quantity in billionths, 0 if it is none.
 pub(crate) fn nanos(text: &str) -> i128 {
     text.parse::<Quantity>().map_or(0, |quantity| quantity.nanos())
@@ -23,7 +31,9 @@ pub(crate) fn nanos(text: &str) -> i128 {
 fn style(text: &str) -> Style {
     if text.ends_with('i') {
         Style::Binary
-    } else if text.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-' || c == '+').ends_with(['e', 'E']) && !text.ends_with('E') {
+    } else if text.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-' || c == '+').ends_with(['e', 'E'])
+        && !text.ends_with('E')
+    {
         Style::Exponent
     } else {
         Style::Decimal
@@ -82,8 +92,19 @@ mod tests {
     #[test]
     fn quantities_print_in_canonical_form() {
         for (text, expect) in [
-            ("0.5", "500m"), ("1000m", "1"), ("1.5Gi", "1536Mi"), ("1024Mi", "1Gi"), ("100", "100"), ("1000", "1k"),
-            ("1e3", "1e3"), ("0", "0"), ("0.5Gi", "512Mi"), ("100Mi", "100Mi"), ("-1", "-1"), ("1024", "1024"), ("0.1Ki", "102400m"),
+            ("0.5", "500m"),
+            ("1000m", "1"),
+            ("1.5Gi", "1536Mi"),
+            ("1024Mi", "1Gi"),
+            ("100", "100"),
+            ("1000", "1k"),
+            ("1e3", "1e3"),
+            ("0", "0"),
+            ("0.5Gi", "512Mi"),
+            ("100Mi", "100Mi"),
+            ("-1", "-1"),
+            ("1024", "1024"),
+            ("0.1Ki", "102400m"),
         ] {
             assert_eq!(canonical(text).unwrap(), expect, "{text}");
         }

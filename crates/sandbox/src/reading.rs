@@ -51,7 +51,14 @@ impl Server {
                 let version = text_at(&value, &["metadata", "resourceVersion"]).to_owned();
                 let include = call.query.get("includeObject").unwrap_or_default();
                 let metadata = map! { "resourceVersion" => version };
-                crate::table::table(&call.resource, std::slice::from_ref(&value), metadata, include, call.moment.now(), true)?
+                crate::table::table(
+                    &call.resource,
+                    std::slice::from_ref(&value),
+                    metadata,
+                    include,
+                    call.moment.now(),
+                    true,
+                )?
             }
         };
         Ok(Reply::value(code, call.accepted, &value))
@@ -105,11 +112,13 @@ impl Server {
     pub(crate) fn page(&self, resource: &Resource, namespace: Option<&str>, options: &ListOptions) -> Outcome<Page> {
         let resume = options.resume.as_deref().map(|token| Resume::parse(token, options)).transpose()?;
         let asked = match &options.version {
-            Some(text) => parse_version(text).map_err(|error| Failure::bad_request(format!("invalid resource version: {error}")))?,
+            Some(text) => parse_version(text)
+                .map_err(|error| Failure::bad_request(format!("invalid resource version: {error}")))?,
             None => 0,
         };
         self.check_not_future(asked)?;
-        let exact = options.version_match == "Exact" || (options.limit > 0 && asked > 0 && options.version_match.is_empty());
+        let exact =
+            options.version_match == "Exact" || (options.limit > 0 && asked > 0 && options.version_match.is_empty());
         let at = match &resume {
             Some(resume) if resume.version > 0 => Some(resume.version),
             None if exact && asked > 0 => Some(asked),
@@ -124,7 +133,9 @@ impl Server {
         };
         let version = at.unwrap_or(self.store.version());
         let old: Option<BTreeMap<Name, Arc<Stored>>> = match at {
-            Some(at) if at < self.store.version() => Some(bucket.snapshot(at).ok_or_else(|| expired(resume.is_some()))?),
+            Some(at) if at < self.store.version() => {
+                Some(bucket.snapshot(at).ok_or_else(|| expired(resume.is_some()))?)
+            }
             _ => None,
         };
         let found: Vec<Arc<Stored>> = match &old {
@@ -228,7 +239,8 @@ impl Resume {
         if options.version.as_deref().is_some_and(|version| version != "0") {
             return Err(Failure::bad_request("specifying resource version is not allowed when using continue"));
         }
-        let invalid = |why: String| Failure::bad_request(format!("invalid continue token: continue key is not valid: {why}"));
+        let invalid =
+            |why: String| Failure::bad_request(format!("invalid continue token: continue key is not valid: {why}"));
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|error| invalid(illegal_base64(&error)))?;
         let value = from_json(&bytes).map_err(|_| {
             let first = bytes.first().map_or('i', |byte| char::from(*byte));

@@ -172,7 +172,11 @@ mod tests {
         let Target::Resource(got) = target(path) else { panic!("{path} is no resource") };
         let got = (got.group, got.namespace, got.resource, got.name, got.subresource);
         let own = |text: Option<&str>| text.map(str::to_owned);
-        assert_eq!(got, (expect.0.to_owned(), own(expect.1), expect.2.to_owned(), own(expect.3), own(expect.4)), "{path}");
+        assert_eq!(
+            got,
+            (expect.0.to_owned(), own(expect.1), expect.2.to_owned(), own(expect.3), own(expect.4)),
+            "{path}"
+        );
     }
 
     #[test]

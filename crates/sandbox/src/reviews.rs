@@ -41,12 +41,14 @@ impl Server {
         if !call.namespace().is_empty() {
             object.set_namespace(call.namespace());
         }
+        if call.resource.plural != "selfsubjectreviews" {
+            crate::managed::on_review(self, call, &options, &mut object);
+        }
         object.root_mut().insert("status", status);
         if call.resource.plural == "selfsubjectreviews" {
             let now = call.moment.seconds();
             object.metadata_mut().insert("creationTimestamp", now);
         }
-        crate::managed::on_review(self, call, &options, &mut object);
         self.reply_object(call, 201, &object)
     }
 
@@ -138,7 +140,11 @@ fn check_access_spec(call: &Call<'_>, spec: &Value, object: &Object) -> Outcome<
         && text_at(spec, &["user"]).is_empty()
         && list_at(spec, &["groups"]).is_empty()
     {
-        causes.push(crate::status::Cause::invalid_text("spec.user", "", "at least one of user or group must be specified"));
+        causes.push(crate::status::Cause::invalid_text(
+            "spec.user",
+            "",
+            "at least one of user or group must be specified",
+        ));
     }
     if causes.is_empty() {
         return Ok(());

@@ -182,7 +182,8 @@ impl Sandbox {
                 drop(sandbox);
                 // Looks at least once a second whether the server is still wanted.
                 let longest = Duration::from_secs(1);
-                let pause = next.map_or(longest, |at| Duration::try_from(at.duration_since(now)).unwrap_or_default().min(longest));
+                let pause = next
+                    .map_or(longest, |at| Duration::try_from(at.duration_since(now)).unwrap_or_default().min(longest));
                 signal.wait(pause);
             }
         };
@@ -218,13 +219,14 @@ impl Sandbox {
     /// Returns how often each kind of request came, by method, verb, resource and agent.
     pub fn requests(&self) -> Vec<RequestCount> {
         let counts = self.inner.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = |((method, verb, resource, agent), count): (&(String, String, String, String), &u64)| RequestCount {
-            method: method.clone(),
-            verb: verb.clone(),
-            resource: resource.clone(),
-            agent: agent.clone(),
-            count: *count,
-        };
+        let entry =
+            |((method, verb, resource, agent), count): (&(String, String, String, String), &u64)| RequestCount {
+                method: method.clone(),
+                verb: verb.clone(),
+                resource: resource.clone(),
+                agent: agent.clone(),
+                count: *count,
+            };
         counts.iter().map(entry).collect()
     }
 

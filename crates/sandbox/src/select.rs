@@ -191,8 +191,8 @@ impl Parser {
             "!=" => (Operator::NotIn, vec![self.exact()?]),
             "in" => (Operator::In, self.set()?),
             "notin" => (Operator::NotIn, self.set()?),
-            ">" | "gt" => (Operator::Above, vec![self.bound(&key)?]),
-            "<" | "lt" => (Operator::Below, vec![self.bound(&key)?]),
+            ">" => (Operator::Above, vec![self.bound()?]),
+            "<" => (Operator::Below, vec![self.bound()?]),
             other => return Err(format!("found '{other}', expected: in, notin, =, ==, !=, gt, lt")),
         };
         for value in &values {
@@ -209,12 +209,12 @@ impl Parser {
         }
     }
 
-    fn bound(&mut self, key: &str) -> Result<String, String> {
+    fn bound(&mut self) -> Result<String, String> {
         let value = self.exact()?;
         if value.parse::<i64>().is_err() {
             let quoted = crate::status::go_quote(&value);
             return Err(format!(
-                "values[0][{key}]: Invalid value: {quoted}: for 'Gt', 'Lt' operators, the value must be an integer"
+                "values[0]: Invalid value: {quoted}: for 'Gt', 'Lt' operators, the value must be an integer"
             ));
         }
         Ok(value)

@@ -116,7 +116,11 @@ async fn greet(sandbox: Sandbox, stream: TcpStream, acceptor: TlsAcceptor, stopp
     }
 }
 
-async fn converse(sandbox: Sandbox, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, mut stopped: watch::Receiver<bool>) {
+async fn converse(
+    sandbox: Sandbox,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    mut stopped: watch::Receiver<bool>,
+) {
     let service = TowerToHyperService::new(sandbox.service_as(None));
     let builder = Builder::new(TokioExecutor::new());
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);

@@ -145,7 +145,16 @@ impl Server {
         }
         let types = crate::decode::Types::new(&schema);
         let built_in_schema = schema.clone();
-        Self { settings, catalog, store, schema, built_in_schema, access, types, controllers: crate::controllers::Memory::default() }
+        Self {
+            settings,
+            catalog,
+            store,
+            schema,
+            built_in_schema,
+            access,
+            types,
+            controllers: crate::controllers::Memory::default(),
+        }
     }
 
     /// Answers a request.
@@ -170,7 +179,10 @@ impl Server {
         self.authorize_resource(&user, request, &query, &path)?;
         let resource = self.catalog.resource(&path.group, &path.version, &path.resource).cloned();
         let Some(resource) = resource else {
-            let known = self.catalog.group(&path.group).is_some_and(|group| group.versions.iter().all(|v| v.resources.iter().all(|r| !r.is_custom())));
+            let known = self
+                .catalog
+                .group(&path.group)
+                .is_some_and(|group| group.versions.iter().all(|v| v.resources.iter().all(|r| !r.is_custom())));
             return if known { Err(Failure::no_such_resource()) } else { Ok(page_not_found()) };
         };
         if let Err(failure) = check_shape(&resource, &path) {

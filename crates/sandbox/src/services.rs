@@ -15,7 +15,12 @@ const STORE: &str = "/services";
 
 impl Server {
     /// Gives a Service its addresses and node ports, or takes them away when its type no longer has them.
-    pub(crate) fn allocate_service(&mut self, write: &mut Write<'_>, old: Option<&Object>, new: &mut Object) -> Outcome<()> {
+    pub(crate) fn allocate_service(
+        &mut self,
+        write: &mut Write<'_>,
+        old: Option<&Object>,
+        new: &mut Object,
+    ) -> Outcome<()> {
         let value = new.to_value();
         let kind = text_at(&value, &["spec", "type"]).to_owned();
         if kind == "ExternalName" {
@@ -25,14 +30,19 @@ impl Server {
         }
         self.node_ports(write, old, new, &kind)?;
         if old.is_none() {
-            new.root_mut().insert("status", lockstep_object::Map::from_iter([("loadBalancer", Value::Map(Map::new()))]));
+            new.root_mut()
+                .insert("status", lockstep_object::Map::from_iter([("loadBalancer", Value::Map(Map::new()))]));
         }
         Ok(())
     }
 
     fn addresses(&mut self, write: &mut Write<'_>, old: Option<&Object>, new: &mut Object) -> Outcome<()> {
         let before = old.map(|old| old.str_at(&["spec", "clusterIP"]).to_owned()).unwrap_or_default();
-        let listed = list_at(&new.to_value(), &["spec", "clusterIPs"]).first().and_then(Value::as_str).unwrap_or_default().to_owned();
+        let listed = list_at(&new.to_value(), &["spec", "clusterIPs"])
+            .first()
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
         let mut wanted = new.str_at(&["spec", "clusterIP"]).to_owned();
         if wanted.is_empty() && !listed.is_empty() && old.is_none() {
             wanted = listed;
@@ -53,7 +63,9 @@ impl Server {
             let headless_without_selector = wanted == "None" && !selects;
             let families: &[&str] = if headless_without_selector { &["IPv4", "IPv6"] } else { &["IPv4"] };
             let policy = if headless_without_selector { "RequireDualStack" } else { "SingleStack" };
-            let kept = old.and_then(|old| Some((old.at(&["spec", "ipFamilies"])?.clone(), old.at(&["spec", "ipFamilyPolicy"])?.clone())));
+            let kept = old.and_then(|old| {
+                Some((old.at(&["spec", "ipFamilies"])?.clone(), old.at(&["spec", "ipFamilyPolicy"])?.clone()))
+            });
             let (families, policy) = kept.unwrap_or_else(|| (texts(families.iter().copied()), policy.into()));
             spec.insert("ipFamilies", families);
             spec.entry("ipFamilyPolicy", || policy);
@@ -90,7 +102,9 @@ impl Server {
             return Ok(());
         };
         if parsed.octets()[..2] != [10, 96] {
-            let text = format!("failed to allocate IP {address}: the provided IP ({address}) is not in the valid range. The range of valid IPs is 10.96.0.0/16");
+            let text = format!(
+                "failed to allocate IP {address}: the provided IP ({address}) is not in the valid range. The range of valid IPs is 10.96.0.0/16"
+            );
             return refuse(&text);
         }
         if self.used_addresses().contains(address) {
@@ -120,7 +134,9 @@ impl Server {
                 continue;
             }
             let known = before.iter().find(|one| {
-                one.get("port") == port.get("port") && one.get("protocol") == port.get("protocol") && one.get("name") == port.get("name")
+                one.get("port") == port.get("port")
+                    && one.get("protocol") == port.get("protocol")
+                    && one.get("name") == port.get("name")
             });
             let number = match known.and_then(|one| one.get("nodePort")).and_then(Value::as_i64) {
                 Some(number) => number,
@@ -141,7 +157,8 @@ impl Server {
 
     fn used_ports(&self, except: &Object) -> BTreeSet<i64> {
         let services = self.store.bucket(STORE).into_iter().flat_map(|bucket| bucket.range(None));
-        let others = services.filter(|(_, one)| one.object.name() != except.name() || one.object.namespace() != except.namespace());
+        let others = services
+            .filter(|(_, one)| one.object.name() != except.name() || one.object.namespace() != except.namespace());
         others
             .flat_map(|(_, one)| list_at(&one.object.to_value(), &["spec", "ports"]).to_vec())
             .filter_map(|port| port.get("nodePort").and_then(Value::as_i64))

@@ -343,7 +343,8 @@ mod tests {
         let then = store.put(&configs, object("b")).version;
         store.remove(&configs, "n", "a");
         store.put(&configs, object("c"));
-        let names: Vec<_> = store.bucket(&configs).unwrap().snapshot(then).unwrap().into_keys().map(|n| n.name).collect();
+        let names: Vec<_> =
+            store.bucket(&configs).unwrap().snapshot(then).unwrap().into_keys().map(|n| n.name).collect();
         assert_eq!(names, ["a".into(), "b".into()]);
     }
 

@@ -2,11 +2,7 @@
 
 use lockstep_object::{Map, Object, Value};
 
-use crate::{
-    build::text_at,
-    catalog::Resource,
-    names::NameRule,
-};
+use crate::{build::text_at, catalog::Resource, names::NameRule};
 
 /// How names of the kind are checked.
 pub(crate) fn name_rule(resource: &Resource) -> NameRule {
@@ -53,8 +49,16 @@ fn generation(resource: &Resource) -> Generation {
         | ("apiextensions.k8s.io", "customresourcedefinitions")
         | ("flowcontrol.apiserver.k8s.io", _)
         | ("resource.k8s.io", "resourceslices")
-        | ("admissionregistration.k8s.io", "validatingadmissionpolicies" | "validatingadmissionpolicybindings" | "mutatingadmissionpolicies" | "mutatingadmissionpolicybindings") => Generation::Spec,
-        ("admissionregistration.k8s.io", _) | ("discovery.k8s.io", "endpointslices") | ("", "podtemplates") => Generation::Content,
+        | (
+            "admissionregistration.k8s.io",
+            "validatingadmissionpolicies"
+            | "validatingadmissionpolicybindings"
+            | "mutatingadmissionpolicies"
+            | "mutatingadmissionpolicybindings",
+        ) => Generation::Spec,
+        ("admissionregistration.k8s.io", _) | ("discovery.k8s.io", "endpointslices") | ("", "podtemplates") => {
+            Generation::Content
+        }
         ("scheduling.k8s.io", "priorityclasses") => Generation::Fixed,
         _ => Generation::None,
     }
@@ -103,7 +107,8 @@ pub(crate) fn count_generation(resource: &Resource, old: &Object, new: &mut Obje
     }
     let changed = match kind {
         Generation::Spec => {
-            let annotated = resource.is("apps", "deployments") && old.at(&["metadata", "annotations"]) != new.at(&["metadata", "annotations"]);
+            let annotated = resource.is("apps", "deployments")
+                && old.at(&["metadata", "annotations"]) != new.at(&["metadata", "annotations"]);
             annotated || old.root().get("spec") != new.root().get("spec")
         }
         Generation::Content => content(old, false) != content(new, false),
@@ -174,8 +179,16 @@ pub(crate) fn prepare_status(resource: &Resource, old: &Object, new: &mut Object
 /// Tells whether a deletion answers with the object instead of a `Status`.
 pub(crate) fn answers_deleted_object(resource: &Resource) -> bool {
     resource.group.is_empty()
-        && ["podtemplates", "resourcequotas", "services", "serviceaccounts", "persistentvolumes", "persistentvolumeclaims", "pods"]
-            .contains(&resource.plural.as_str())
+        && [
+            "podtemplates",
+            "resourcequotas",
+            "services",
+            "serviceaccounts",
+            "persistentvolumes",
+            "persistentvolumeclaims",
+            "pods",
+        ]
+        .contains(&resource.plural.as_str())
 }
 
 /// Tells whether a PUT of a name that is not there creates it.
@@ -196,8 +209,16 @@ pub(crate) fn updates_unconditionally(resource: &Resource) -> bool {
     !resource.is_custom()
         && !matches!(
             (resource.group.as_str(), resource.plural.as_str()),
-            ("apiextensions.k8s.io" | "apiregistration.k8s.io" | "admissionregistration.k8s.io" | "policy" | "coordination.k8s.io" | "certificates.k8s.io" | "resource.k8s.io", _)
-                | ("storage.k8s.io", "volumeattachments")
+            (
+                "apiextensions.k8s.io"
+                    | "apiregistration.k8s.io"
+                    | "admissionregistration.k8s.io"
+                    | "policy"
+                    | "coordination.k8s.io"
+                    | "certificates.k8s.io"
+                    | "resource.k8s.io",
+                _
+            ) | ("storage.k8s.io", "volumeattachments")
                 | ("discovery.k8s.io", _)
                 | ("autoscaling", "none")
         )
@@ -211,8 +232,15 @@ pub(crate) fn selectable_fields(resource: &Resource) -> Vec<String> {
     }
     let more: &[&str] = match (resource.group.as_str(), resource.plural.as_str()) {
         ("", "pods") => &[
-            "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
-            "status.phase", "status.podIP", "status.podIPs", "status.nominatedNodeName",
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "spec.hostNetwork",
+            "status.phase",
+            "status.podIP",
+            "status.podIPs",
+            "status.nominatedNodeName",
         ],
         ("", "nodes") => &["spec.unschedulable"],
         ("", "namespaces") => &["status.phase"],
@@ -223,13 +251,29 @@ pub(crate) fn selectable_fields(resource: &Resource) -> Vec<String> {
         ("batch", "jobs") => &["status.successful"],
         ("certificates.k8s.io", _) => &["spec.signerName"],
         ("", "events") => &[
-            "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid",
-            "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason",
-            "reportingComponent", "source", "type",
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "source",
+            "type",
         ],
         ("events.k8s.io", "events") => &[
-            "reason", "regarding.kind", "regarding.namespace", "regarding.name", "regarding.uid", "regarding.apiVersion",
-            "regarding.resourceVersion", "regarding.fieldPath", "reportingController", "type",
+            "reason",
+            "regarding.kind",
+            "regarding.namespace",
+            "regarding.name",
+            "regarding.uid",
+            "regarding.apiVersion",
+            "regarding.resourceVersion",
+            "regarding.fieldPath",
+            "reportingController",
+            "type",
         ],
         _ => &[],
     };

@@ -39,7 +39,9 @@ impl Server {
             ("token", "create") => self.token_request(call),
             ("exec" | "attach" | "portforward", _) => {
                 self.find(call)?;
-                Err(Failure::bad_request(format!("{name} is not possible: the pods of this server are simulated, no container runs")))
+                Err(Failure::bad_request(format!(
+                    "{name} is not possible: the pods of this server are simulated, no container runs"
+                )))
             }
             ("proxy", _) => self.proxy(call),
             _ => Err(Failure::no_such_resource()),
@@ -141,7 +143,11 @@ impl Server {
         let spec = request.root().get("spec").cloned().unwrap_or_default();
         let seconds = int_at(&spec, &["expirationSeconds"]).unwrap_or(3600);
         if seconds < 600 {
-            let cause = Cause::invalid("spec.expirationSeconds", &seconds.to_string(), "may not specify a duration less than 10 minutes");
+            let cause = Cause::invalid(
+                "spec.expirationSeconds",
+                &seconds.to_string(),
+                "may not specify a duration less than 10 minutes",
+            );
             return Err(Failure::invalid("authentication.k8s.io", "TokenRequest", call.name(), &[cause]));
         }
         let mut audiences = crate::tokens::audiences(&spec);
@@ -213,7 +219,8 @@ impl Server {
 
 fn check_scale(call: &Call<'_>, scale: &Object) -> Outcome<()> {
     if !scale.name().is_empty() && scale.name() != call.name() {
-        let text = format!("the name of the object ({}) does not match the name on the URL ({})", scale.name(), call.name());
+        let text =
+            format!("the name of the object ({}) does not match the name on the URL ({})", scale.name(), call.name());
         return Err(Failure::bad_request(text));
     }
     let replicas = scale.at(&["spec", "replicas"]).and_then(Value::as_i64).unwrap_or_default();
@@ -263,8 +270,11 @@ pub(crate) fn selector_text(selector: Option<&Value>) -> String {
     let Some(selector) = selector else { return String::new() };
     let plain = selector.get("matchLabels").is_none() && selector.get("matchExpressions").is_none();
     let labels = if plain { selector.as_map() } else { selector.get("matchLabels").and_then(Value::as_map) };
-    let mut words: Vec<String> =
-        labels.into_iter().flat_map(Map::iter).map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
+    let mut words: Vec<String> = labels
+        .into_iter()
+        .flat_map(Map::iter)
+        .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
+        .collect();
     for expression in list_at(selector, &["matchExpressions"]) {
         let key = text_at(expression, &["key"]);
         let mut values: Vec<&str> = list_at(expression, &["values"]).iter().filter_map(Value::as_str).collect();
@@ -281,7 +291,11 @@ pub(crate) fn selector_text(selector: Option<&Value>) -> String {
 }
 
 fn set_replicas(resource: &Resource, object: &mut Object, replicas: i64) {
-    let path = resource.custom.as_ref().and_then(|custom| custom.version.scale.as_ref()).map(|scale| scale.spec_replicas.to_string());
+    let path = resource
+        .custom
+        .as_ref()
+        .and_then(|custom| custom.version.scale.as_ref())
+        .map(|scale| scale.spec_replicas.to_string());
     let path = path.unwrap_or_else(|| ".spec.replicas".to_owned());
     let keys: Vec<&str> = path.split('.').filter(|key| !key.is_empty()).collect();
     set_at(object.root_mut(), &keys, replicas);
@@ -291,7 +305,9 @@ fn set_replicas(resource: &Resource, object: &mut Object, replicas: i64) {
 pub(crate) fn set_condition(pod: &mut Object, kind: &str, truth: &str, time: &str) {
     let mut conditions = list_at(&pod.to_value(), &["status", "conditions"]).to_vec();
     let known = conditions.iter_mut().find(|one| text_at(one, &["type"]) == kind);
-    let made = Value::Map(map! { "type" => kind, "status" => truth, "lastProbeTime" => Value::Null, "lastTransitionTime" => time });
+    let made = Value::Map(
+        map! { "type" => kind, "status" => truth, "lastProbeTime" => Value::Null, "lastTransitionTime" => time },
+    );
     match known {
         Some(known) if text_at(known, &["status"]) == truth => return,
         Some(known) => *known = made,

@@ -26,7 +26,10 @@ pub(crate) fn table(
     header: bool,
 ) -> Outcome<Value> {
     if !matches!(include, "" | "None" | "Object" | "Metadata") {
-        return Err(Failure::bad_request(format!("unrecognized includeObject value: {}", crate::status::go_quote(include))));
+        return Err(Failure::bad_request(format!(
+            "unrecognized includeObject value: {}",
+            crate::status::go_quote(include)
+        )));
     }
     let columns = columns::of(resource);
     let rows: List = items.iter().map(|item| row(&columns, item, include, now)).collect();

@@ -27,6 +27,12 @@ fn parse(text: &str, layout: &str) -> Result<Timestamp, String> {
         } else {
             (text, "2006")
         };
-        format!("parsing time {} as {}: cannot parse {} as {}", go_quote(text), go_quote(layout), go_quote(rest), go_quote(element))
+        format!(
+            "parsing time {} as {}: cannot parse {} as {}",
+            go_quote(text),
+            go_quote(layout),
+            go_quote(rest),
+            go_quote(element)
+        )
     })
 }

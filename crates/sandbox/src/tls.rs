@@ -23,11 +23,13 @@ pub(crate) fn identity() -> Result<Identity, StartError> {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.distinguished_name.push(DnType::CommonName, "sandbox-ca");
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+    authority.key_usages =
+        vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
     let authority_key = KeyPair::generate().map_err(failed)?;
     let authority_certificate = authority.self_signed(&authority_key).map_err(failed)?;
     let issuer = Issuer::new(authority, authority_key);
-    let names = ["localhost", "127.0.0.1", "::1", "10.96.0.1", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+    let names =
+        ["localhost", "127.0.0.1", "::1", "10.96.0.1", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
     let mut params = CertificateParams::new(names.map(str::to_owned)).map_err(failed)?;
     params.distinguished_name.push(DnType::CommonName, "kube-apiserver");
     let key = KeyPair::generate().map_err(failed)?;

@@ -29,7 +29,8 @@ pub(crate) fn read(token: &str, key: &[u8]) -> Option<Value> {
     let (signed, signature) = token.rsplit_once('.')?;
     let expected = hmac(key, signed.as_bytes());
     let given = URL_SAFE_NO_PAD.decode(signature).ok()?;
-    let differs = expected.iter().zip(&given).fold(given.len() ^ expected.len(), |sum, (a, b)| sum | usize::from(a ^ b));
+    let differs =
+        expected.iter().zip(&given).fold(given.len() ^ expected.len(), |sum, (a, b)| sum | usize::from(a ^ b));
     if differs != 0 {
         return None;
     }
@@ -77,7 +78,15 @@ impl Server {
     }
 
     /// Makes a token for a ServiceAccount.
-    pub(crate) fn account_token(&self, namespace: &str, name: &str, uid: &str, audiences: &[String], seconds: i64, moment: &mut Moment) -> String {
+    pub(crate) fn account_token(
+        &self,
+        namespace: &str,
+        name: &str,
+        uid: &str,
+        audiences: &[String],
+        seconds: i64,
+        moment: &mut Moment,
+    ) -> String {
         let now = moment.now().as_second();
         let claims = map! {
             "aud" => crate::build::texts(audiences.iter().map(String::as_str)),

@@ -88,7 +88,8 @@ impl Server {
         };
         if initial && let Some(bucket) = self.store.bucket(&call.resource.store) {
             let range = bucket.range(watch.namespace.as_deref());
-            watch.initial = range.filter(|(_, stored)| watch.selects(&stored.object)).map(|(_, one)| one.clone()).collect();
+            watch.initial =
+                range.filter(|(_, stored)| watch.selects(&stored.object)).map(|(_, one)| one.clone()).collect();
         }
         let mut reply = Reply::empty(200);
         reply.content_type = call.accepted.content_type();

@@ -14,8 +14,7 @@ use crate::{
     options::{FieldValidation, WriteKind, WriteOptions},
     server::{Call, Reply, Server},
     status::{Cause, Failure, Outcome},
-    strategy,
-    versions,
+    strategy, versions,
 };
 
 /// What a write needs to know beside the object.
@@ -87,7 +86,8 @@ fn excerpt(body: &[u8]) -> String {
     }
     let text = String::from_utf8_lossy(&body[..body.len().min(30)]).into_owned();
     let printable = body.first().is_some_and(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
-    let text = if printable { text } else { body[..body.len().min(30)].iter().map(|byte| format!("{byte:02x}")).collect() };
+    let text =
+        if printable { text } else { body[..body.len().min(30)].iter().map(|byte| format!("{byte:02x}")).collect() };
     if body.len() > 30 { format!("{text} ...") } else { text }
 }
 
@@ -102,7 +102,13 @@ impl Server {
     }
 
     /// Turns the complaints of strict decoding into warnings or an error.
-    fn complain(&self, call: &mut Call<'_>, kind: &str, decoded: Decoded, validation: FieldValidation) -> Outcome<Object> {
+    fn complain(
+        &self,
+        call: &mut Call<'_>,
+        kind: &str,
+        decoded: Decoded,
+        validation: FieldValidation,
+    ) -> Outcome<Object> {
         match validation {
             FieldValidation::Ignore => {}
             FieldValidation::Warn => call.warnings.extend(decoded.complaints),
@@ -113,7 +119,9 @@ impl Server {
                 return Err(Failure::bad_request(if call.resource.is_custom() {
                     format!("strict decoding error: {complaints}")
                 } else {
-                    format!("{kind} in version \"{version}\" cannot be handled as a {kind}: strict decoding error: {complaints}")
+                    format!(
+                        "{kind} in version \"{version}\" cannot be handled as a {kind}: strict decoding error: {complaints}"
+                    )
                 }));
             }
         }
@@ -146,7 +154,11 @@ impl Server {
                 version: own(&sub.version, &resource.version),
                 kind: own(&sub.kind, &resource.kind),
             },
-            None => BodyKind { group: resource.group.clone(), version: resource.version.clone(), kind: resource.kind.clone() },
+            None => BodyKind {
+                group: resource.group.clone(),
+                version: resource.version.clone(),
+                kind: resource.kind.clone(),
+            },
         }
     }
 
@@ -204,7 +216,9 @@ impl Server {
     fn fill_metadata(&mut self, write: &mut Write<'_>, object: &mut Object) -> Outcome<()> {
         let metadata = object.metadata_mut();
         for key in ["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion"] {
-            if key == "resourceVersion" && metadata.get(key).and_then(Value::as_str).is_some_and(|text| !text.is_empty()) {
+            if key == "resourceVersion"
+                && metadata.get(key).and_then(Value::as_str).is_some_and(|text| !text.is_empty())
+            {
                 return Err(Failure::plain("resourceVersion should not be set on objects to be created"));
             }
             metadata.remove(key);
@@ -220,11 +234,15 @@ impl Server {
         let object = place_in_namespace(call, object)?;
         let sent_name = object.name().to_owned();
         if sent_name.is_empty() && call.path.subresource.is_none() {
-            let text = format!("the name of the object ({} based on URL) was undeterminable: name must be provided", call.name());
+            let text = format!(
+                "the name of the object ({} based on URL) was undeterminable: name must be provided",
+                call.name()
+            );
             return Err(Failure::bad_request(text));
         }
         if sent_name != call.name() {
-            let text = format!("the name of the object ({sent_name}) does not match the name on the URL ({})", call.name());
+            let text =
+                format!("the name of the object ({sent_name}) does not match the name on the URL ({})", call.name());
             return Err(Failure::bad_request(text));
         }
         let mut write = Write::of(call, options);
@@ -302,7 +320,8 @@ impl Server {
 
     fn is_finished_deletion(&self, resource: &Resource, object: &Object) -> bool {
         let deleted = object.at(&["metadata", "deletionTimestamp"]).is_some();
-        let finalizers = object.at(&["metadata", "finalizers"]).and_then(Value::as_list).is_some_and(|list| !list.is_empty());
+        let finalizers =
+            object.at(&["metadata", "finalizers"]).and_then(Value::as_list).is_some_and(|list| !list.is_empty());
         let grace = object.at(&["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_i64).unwrap_or_default();
         let namespace = resource.is("", "namespaces")
             && object.at(&["spec", "finalizers"]).and_then(Value::as_list).is_some_and(|list| !list.is_empty());
@@ -371,14 +390,14 @@ fn check_kind(server: &Server, call: &Call<'_>, document: &mut Document, target:
         return Err(wrong_kind_failure(server, &api_version, &sent_kind, target));
     }
     if !api_version.is_empty() && api_version != expected {
-        let text = format!("the API version in the data ({api_version}) does not match the expected API version ({expected})");
+        let text =
+            format!("the API version in the data ({api_version}) does not match the expected API version ({expected})");
         return Err(Failure::bad_request(text));
     }
     map.insert("apiVersion", expected);
     map.insert("kind", kind.as_str());
     Ok(())
 }
-
 
 fn missing_type(call: &Call<'_>, kind: &str) -> Failure {
     let what = if kind.is_empty() { "Object 'Kind' is missing" } else { "Object 'apiVersion' is missing" };
@@ -413,9 +432,13 @@ fn wrong_kind_failure(server: &Server, api_version: &str, sent: &str, target: &B
     let known = server.catalog.kind(group, version, sent).is_some() || lists || (group.is_empty() && sent == "List");
     let internal = if target.group.is_empty() { "core" } else { target.group.split('.').next().unwrap_or_default() };
     let text = if known {
-        format!("{sent} in version \"{version}\" cannot be handled as a {kind}: converting ({version}.{sent}) to ({internal}.{kind}): unknown conversion")
+        format!(
+            "{sent} in version \"{version}\" cannot be handled as a {kind}: converting ({version}.{sent}) to ({internal}.{kind}): unknown conversion"
+        )
     } else {
-        format!("{sent} in version \"{version}\" cannot be handled as a {kind}: no kind \"{sent}\" is registered for version \"{api_version}\" in scheme \"pkg/runtime/scheme.go:111\"")
+        format!(
+            "{sent} in version \"{version}\" cannot be handled as a {kind}: no kind \"{sent}\" is registered for version \"{api_version}\" in scheme \"pkg/runtime/scheme.go:111\""
+        )
     };
     Failure::bad_request(text)
 }
@@ -428,7 +451,9 @@ fn place_in_namespace(call: &Call<'_>, mut object: Object) -> Outcome<Object> {
     }
     let sent = object.namespace();
     if !sent.is_empty() && sent != call.namespace() {
-        return Err(Failure::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
+        return Err(Failure::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
     }
     object.set_namespace(call.namespace());
     Ok(object)
@@ -447,7 +472,8 @@ fn generate_name(write: &mut Write<'_>, object: &mut Object) {
 
 fn already_there(resource: &Resource, existing: &Object) -> Failure {
     if existing.at(&["metadata", "deletionTimestamp"]).is_some() {
-        return Failure::already_exists(&resource.group, &resource.plural, existing.name()).prefixed("object is being deleted: ");
+        return Failure::already_exists(&resource.group, &resource.plural, existing.name())
+            .prefixed("object is being deleted: ");
     }
     Failure::already_exists(&resource.group, &resource.plural, existing.name())
 }
@@ -473,7 +499,9 @@ fn check_preconditions(resource: &Resource, old: &Object, new: &Object) -> Outco
         return Err(Failure::plain(format!("strconv.ParseUint: parsing {quoted}: invalid syntax")));
     }
     if version != old.str_at(&["metadata", "resourceVersion"]) {
-        return Err(conflict("the object has been modified; please apply your changes to the latest version and try again"));
+        return Err(conflict(
+            "the object has been modified; please apply your changes to the latest version and try again",
+        ));
     }
     Ok(())
 }

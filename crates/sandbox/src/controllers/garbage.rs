@@ -50,11 +50,13 @@ fn owner_is_there(server: &Server, object: &Object, owner: &Value) -> bool {
     let api_version = text_at(owner, &["apiVersion"]);
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
     // What the server does not serve cannot be known to be gone.
-    server.catalog.any_version(group, text_at(owner, &["kind"])).is_none() || find_owner(server, object, owner).is_some()
+    server.catalog.any_version(group, text_at(owner, &["kind"])).is_none()
+        || find_owner(server, object, owner).is_some()
 }
 
 fn owner_waits(server: &Server, object: &Object, owner: &Value) -> bool {
-    find_owner(server, object, owner).is_some_and(|owner| is_deleted(&owner) && has_finalizer(&owner, "foregroundDeletion"))
+    find_owner(server, object, owner)
+        .is_some_and(|owner| is_deleted(&owner) && has_finalizer(&owner, "foregroundDeletion"))
 }
 
 fn has_finalizer(object: &Object, name: &str) -> bool {
@@ -71,7 +73,9 @@ fn finish(server: &mut Server, moment: &mut Moment, store: &Arc<str>, object: &O
         let dependents = server.store.dependents(uid_of(object));
         let mut blocked = false;
         for (dependent_store, name) in dependents {
-            let Some(dependent) = server.store.get(&dependent_store, &name.namespace, &name.name).cloned() else { continue };
+            let Some(dependent) = server.store.get(&dependent_store, &name.namespace, &name.name).cloned() else {
+                continue;
+            };
             let blocks = list_at(&dependent.object.to_value(), &["metadata", "ownerReferences"]).iter().any(|owner| {
                 text_at(owner, &["uid"]) == uid_of(object)
                     && owner.get("blockOwnerDeletion").and_then(Value::as_bool) == Some(true)
@@ -106,7 +110,8 @@ fn release(server: &mut Server, moment: &mut Moment, store: &Arc<str>, object: &
     let grace = object.at(&["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_i64).unwrap_or_default();
     if rest.is_empty() && grace == 0 {
         server.store.remove(store, object.namespace(), object.name());
-        if let Some(resource) = server.catalog.kind(&object.gvk().group, &object.gvk().version, object.kind()).cloned() {
+        if let Some(resource) = server.catalog.kind(&object.gvk().group, &object.gvk().version, object.kind()).cloned()
+        {
             server.after_delete(&resource, object, moment);
         }
         return true;
@@ -142,7 +147,15 @@ pub(super) fn namespace(server: &mut Server, moment: &mut Moment, object: &Objec
         let old = current.object.root().get("status").cloned().unwrap_or_default();
         let text = format!("Some content in the namespace has finalizers remaining: in {left} objects");
         let conditions = vec![
-            super::condition(&old, "NamespaceContentRemaining", true, "SomeResourcesRemain", "Some resources are remaining", moment, false),
+            super::condition(
+                &old,
+                "NamespaceContentRemaining",
+                true,
+                "SomeResourcesRemain",
+                "Some resources are remaining",
+                moment,
+                false,
+            ),
             super::condition(&old, "NamespaceFinalizersRemaining", true, "SomeFinalizersRemain", &text, moment, false),
         ];
         set_at(new.root_mut(), &["status"], map! { "phase" => "Terminating", "conditions" => conditions });

@@ -10,11 +10,15 @@ use crate::{
 };
 
 fn job_condition(old: &Value, kind: &str, reason: &str, message: &str, moment: &Moment) -> Value {
-    if let Some(known) = list_at(old, &["conditions"]).iter().find(|one| text_at(one, &["type"]) == kind && text_at(one, &["status"]) == "True") {
+    if let Some(known) = list_at(old, &["conditions"])
+        .iter()
+        .find(|one| text_at(one, &["type"]) == kind && text_at(one, &["status"]) == "True")
+    {
         return known.clone();
     }
     let time = moment.seconds();
-    let mut made = map! { "type" => kind, "status" => "True", "lastProbeTime" => time.as_str(), "lastTransitionTime" => time };
+    let mut made =
+        map! { "type" => kind, "status" => "True", "lastProbeTime" => time.as_str(), "lastTransitionTime" => time };
     if !reason.is_empty() {
         made.insert("reason", reason);
         made.insert("message", message);
@@ -36,7 +40,8 @@ pub(super) fn job(server: &mut Server, moment: &mut Moment, object: &Object) {
     }
     let value = object.to_value();
     let suspended = value.at(&["spec", "suspend"]).and_then(Value::as_bool) == Some(true);
-    let completions = int_at(&value, &["spec", "completions"]).or_else(|| int_at(&value, &["spec", "parallelism"])).unwrap_or(1);
+    let completions =
+        int_at(&value, &["spec", "completions"]).or_else(|| int_at(&value, &["spec", "parallelism"])).unwrap_or(1);
     let parallelism = int_at(&value, &["spec", "parallelism"]).unwrap_or(1);
     let pods = controlled(server, "/pods", object);
     let count = |phase: &[&str]| {
@@ -54,18 +59,31 @@ pub(super) fn job(server: &mut Server, moment: &mut Moment, object: &Object) {
         let template = value.at(&["spec", "template"]).cloned().unwrap_or_default();
         let wanted = parallelism.min(completions - succeeded);
         while active < wanted {
-            if create(server, moment, "/pods", pods::of_template(&template, object, &format!("{}-", object.name()))).is_none() {
+            if create(server, moment, "/pods", pods::of_template(&template, object, &format!("{}-", object.name())))
+                .is_none()
+            {
                 break;
             }
             active += 1;
         }
     }
-    let Some(current) = server.store.get("batch/jobs", object.namespace(), object.name()).map(|one| one.object.clone()) else { return };
+    let Some(current) = server.store.get("batch/jobs", object.namespace(), object.name()).map(|one| one.object.clone())
+    else {
+        return;
+    };
     let status = job_status(&old, moment, suspended, succeeded, active, ready, completions);
     write_status(server, moment, &current, Value::Map(status));
 }
 
-fn job_status(old: &Value, moment: &Moment, suspended: bool, succeeded: i64, active: i64, ready: i64, completions: i64) -> Map {
+fn job_status(
+    old: &Value,
+    moment: &Moment,
+    suspended: bool,
+    succeeded: i64,
+    active: i64,
+    ready: i64,
+    completions: i64,
+) -> Map {
     let done = succeeded >= completions && !suspended;
     let mut status = Map::new();
     let mut conditions: Vec<Value> = Vec::new();
@@ -107,8 +125,14 @@ pub(super) fn cron_job(server: &mut Server, moment: &mut Moment, object: &Object
     let minute = moment.now().as_second() / 60;
     let schedule = text_at(&value, &["spec", "schedule"]).to_owned();
     let due = is_due(&schedule, minute);
-    let last = text_at(&value, &["status", "lastScheduleTime"]).parse::<jiff::Timestamp>().map(|time| time.as_second() / 60).unwrap_or_default();
-    let created = text_at(&value, &["metadata", "creationTimestamp"]).parse::<jiff::Timestamp>().map(|time| time.as_second()).unwrap_or_default();
+    let last = text_at(&value, &["status", "lastScheduleTime"])
+        .parse::<jiff::Timestamp>()
+        .map(|time| time.as_second() / 60)
+        .unwrap_or_default();
+    let created = text_at(&value, &["metadata", "creationTimestamp"])
+        .parse::<jiff::Timestamp>()
+        .map(|time| time.as_second())
+        .unwrap_or_default();
     if due && last != minute && minute * 60 > created {
         start_job(server, moment, object, minute);
     }
@@ -138,12 +162,16 @@ fn is_due(schedule: &str, minute: i64) -> bool {
         (days, "*") => day(days),
         (days, weekdays) => day(days) || week(weekdays),
     };
-    field_holds(minutes, i64::from(time.minute())) && field_holds(hours, i64::from(time.hour())) && day_holds && field_holds(months, i64::from(time.month()))
+    field_holds(minutes, i64::from(time.minute()))
+        && field_holds(hours, i64::from(time.hour()))
+        && day_holds
+        && field_holds(months, i64::from(time.month()))
 }
 
 fn field_holds(field: &str, value: i64) -> bool {
     field.split(',').any(|part| {
-        let (range, step) = part.split_once('/').map_or((part, 1), |(range, step)| (range, step.parse().unwrap_or(1).max(1)));
+        let (range, step) =
+            part.split_once('/').map_or((part, 1), |(range, step)| (range, step.parse().unwrap_or(1).max(1)));
         let (low, high) = match range.split_once('-') {
             Some((low, high)) => (low.parse().unwrap_or(i64::MAX), high.parse().unwrap_or(i64::MIN)),
             None if range == "*" || range == "?" => (0, i64::MAX),
@@ -184,8 +212,15 @@ mod tests {
     fn schedules_name_their_minutes() {
         // 1970-01-01 was a Thursday.
         for (schedule, minute, expect) in [
-            ("* * * * *", 7, true), ("*/5 * * * *", 10, true), ("*/5 * * * *", 11, false), ("30 1 * * *", 90, true),
-            ("0 0 * * 4", 0, true), ("0 0 * * 5", 0, false), ("@hourly", 60, true), ("1-3 * * * *", 2, true), ("nonsense", 0, false),
+            ("* * * * *", 7, true),
+            ("*/5 * * * *", 10, true),
+            ("*/5 * * * *", 11, false),
+            ("30 1 * * *", 90, true),
+            ("0 0 * * 4", 0, true),
+            ("0 0 * * 5", 0, false),
+            ("@hourly", 60, true),
+            ("1-3 * * * *", 2, true),
+            ("nonsense", 0, false),
         ] {
             assert_eq!(is_due(schedule, minute), expect, "{schedule} at {minute}");
         }

@@ -83,7 +83,9 @@ pub(crate) fn queue_all(server: &mut Server) {
     let keys: Vec<Key> = server
         .store
         .buckets()
-        .flat_map(|(store, bucket)| bucket.range(None).map(|(name, _)| (store.clone(), name.clone())).collect::<Vec<_>>())
+        .flat_map(|(store, bucket)| {
+            bucket.range(None).map(|(name, _)| (store.clone(), name.clone())).collect::<Vec<_>>()
+        })
         .collect();
     server.controllers.queue.extend(keys);
 }
@@ -92,7 +94,8 @@ pub(crate) fn queue_all(server: &mut Server) {
 fn notice(server: &mut Server, event: &Event) {
     let object = &event.stored.object;
     let gvk = object.gvk();
-    let Some(store) = server.catalog.kind(&gvk.group, &gvk.version, &gvk.kind).map(|resource| resource.store.clone()) else {
+    let Some(store) = server.catalog.kind(&gvk.group, &gvk.version, &gvk.kind).map(|resource| resource.store.clone())
+    else {
         return;
     };
     let name = Name::of(object);
@@ -106,7 +109,8 @@ fn notice(server: &mut Server, event: &Event) {
     }
     if &*store == "/pods" {
         for other in ["/services", "policy/poddisruptionbudgets"] {
-            let bucket = server.store.bucket(other).into_iter().flat_map(|bucket| bucket.range(Some(object.namespace())));
+            let bucket =
+                server.store.bucket(other).into_iter().flat_map(|bucket| bucket.range(Some(object.namespace())));
             queue.extend(bucket.map(|(name, _)| (Arc::from(other), name.clone())));
         }
     }
@@ -162,7 +166,12 @@ fn create(server: &mut Server, moment: &mut Moment, store: &str, object: Object)
         namespace: object.namespace().to_owned(),
         name: object.name().to_owned(),
         subresource: None,
-        options: WriteOptions { dry_run: false, manager: MANAGER.to_owned(), force: None, validation: FieldValidation::Ignore },
+        options: WriteOptions {
+            dry_run: false,
+            manager: MANAGER.to_owned(),
+            force: None,
+            validation: FieldValidation::Ignore,
+        },
         user: User::new("system:kube-controller-manager", &["system:masters"]),
         resource,
         moment,
@@ -218,7 +227,10 @@ fn delete(server: &mut Server, moment: &mut Moment, object: &Object) {
 fn controlled(server: &Server, store: &str, owner: &Object) -> Vec<Object> {
     let uid = crate::strategy::uid_of(owner);
     let found = server.store.dependents(uid).into_iter().filter(|(known, _)| &**known == store);
-    found.filter_map(|(store, name)| server.store.get(&store, &name.namespace, &name.name)).map(|one| one.object.clone()).collect()
+    found
+        .filter_map(|(store, name)| server.store.get(&store, &name.namespace, &name.name))
+        .map(|one| one.object.clone())
+        .collect()
 }
 
 /// The reference to an owner that controls.
@@ -240,7 +252,15 @@ fn later(server: &mut Server, moment: &Moment, delay: std::time::Duration, objec
 }
 
 /// Returns a condition whose time is that of its last change.
-fn condition(old: &Value, kind: &str, truth: bool, reason: &str, message: &str, moment: &Moment, updates: bool) -> Value {
+fn condition(
+    old: &Value,
+    kind: &str,
+    truth: bool,
+    reason: &str,
+    message: &str,
+    moment: &Moment,
+    updates: bool,
+) -> Value {
     let known = list_at(old, &["conditions"]).iter().find(|one| text_at(one, &["type"]) == kind);
     let status = if truth { "True" } else { "False" };
     let time = moment.seconds();
@@ -249,7 +269,8 @@ fn condition(old: &Value, kind: &str, truth: bool, reason: &str, message: &str, 
         Some(one) if !changed => text_at(one, &["lastTransitionTime"]).to_owned(),
         _ => time.clone(),
     };
-    let same = known.is_some_and(|one| !changed && text_at(one, &["reason"]) == reason && text_at(one, &["message"]) == message);
+    let same = known
+        .is_some_and(|one| !changed && text_at(one, &["reason"]) == reason && text_at(one, &["message"]) == message);
     let mut made = crate::build::map! { "type" => kind, "status" => status };
     if updates {
         let known_update = known.map(|one| text_at(one, &["lastUpdateTime"]).to_owned()).filter(|_| same);

@@ -118,7 +118,8 @@ pub(super) fn claim(server: &mut Server, moment: &mut Moment, object: &Object) {
             volume.insert("storageClassName", class.clone());
         }
         let metadata = map! { "name" => name.as_str(), "ownerReferences" => vec![] as Vec<Value> };
-        let volume = map! { "apiVersion" => "v1", "kind" => "PersistentVolume", "metadata" => metadata, "spec" => volume };
+        let volume =
+            map! { "apiVersion" => "v1", "kind" => "PersistentVolume", "metadata" => metadata, "spec" => volume };
         if let Some(created) = create(server, moment, "/persistentvolumes", Object::new(volume)) {
             write_status(server, moment, &created, Value::Map(map! { "phase" => "Bound" }));
         }
@@ -126,7 +127,11 @@ pub(super) fn claim(server: &mut Server, moment: &mut Moment, object: &Object) {
     let mut new = object.clone();
     set_at(new.root_mut(), &["spec", "volumeName"], name);
     update(server, moment, object, new, "", MANAGER);
-    let Some(current) = server.store.get("/persistentvolumeclaims", object.namespace(), object.name()).map(|one| one.object.clone()) else { return };
+    let Some(current) =
+        server.store.get("/persistentvolumeclaims", object.namespace(), object.name()).map(|one| one.object.clone())
+    else {
+        return;
+    };
     let status = map! { "phase" => "Bound", "accessModes" => modes, "capacity" => capacity };
     write_status(server, moment, &current, Value::Map(status));
 }

@@ -44,10 +44,15 @@ pub(super) fn pod(server: &mut Server, moment: &mut Moment, object: &Object) {
     let delay = server.settings.kubelet_delay;
     let created = object.str_at(&["metadata", "creationTimestamp"]).to_owned();
     let started = object.annotation("sandbox.lockstep.dev/started").map(str::to_owned).unwrap_or(created);
-    let due = started.parse::<jiff::Timestamp>().ok().and_then(|then| then.checked_add(jiff::SignedDuration::try_from(delay).ok()?).ok());
+    let due = started
+        .parse::<jiff::Timestamp>()
+        .ok()
+        .and_then(|then| then.checked_add(jiff::SignedDuration::try_from(delay).ok()?).ok());
     match due {
         // Creation times have whole seconds; the delay counts from when the node first saw the pod.
-        Some(due) if due > moment.now() && !delay.is_zero() => later(server, moment, delay.min(std::time::Duration::from_millis(200)), object, STORE),
+        Some(due) if due > moment.now() && !delay.is_zero() => {
+            later(server, moment, delay.min(std::time::Duration::from_millis(200)), object, STORE)
+        }
         _ => run(server, moment, object),
     }
 }
@@ -56,7 +61,11 @@ fn schedule(server: &mut Server, moment: &mut Moment, object: &Object) {
     if !server.settings.scheduler {
         return;
     }
-    let node = server.store.bucket("/nodes").and_then(|bucket| bucket.range(None).next()).map(|(name, _)| name.name.to_string());
+    let node = server
+        .store
+        .bucket("/nodes")
+        .and_then(|bucket| bucket.range(None).next())
+        .map(|(name, _)| name.name.to_string());
     let Some(node) = node else { return };
     let mut new = object.clone();
     set_at(new.root_mut(), &["spec", "nodeName"], node);
@@ -101,7 +110,9 @@ fn set_waiting(server: &mut Server, moment: &mut Moment, object: &Object, reason
         })
         .collect();
     set_at(new.root_mut(), &["status", "containerStatuses"], statuses);
-    for (kind, truth) in [("Initialized", "True"), ("Ready", "False"), ("ContainersReady", "False"), ("PodScheduled", "True")] {
+    for (kind, truth) in
+        [("Initialized", "True"), ("Ready", "False"), ("ContainersReady", "False"), ("PodScheduled", "True")]
+    {
         set_condition(&mut new, kind, truth, &time);
     }
     update(server, moment, object, new, "status", KUBELET);
@@ -139,7 +150,9 @@ fn run(server: &mut Server, moment: &mut Moment, object: &Object) {
     status.insert("podIPs", vec![Value::Map(map! { "ip" => address.as_str() })]);
     status.insert("startTime", time.as_str());
     let ready = if done { "False" } else { "True" };
-    for (kind, truth) in [("Initialized", "True"), ("Ready", ready), ("ContainersReady", ready), ("PodScheduled", "True")] {
+    for (kind, truth) in
+        [("Initialized", "True"), ("Ready", ready), ("ContainersReady", ready), ("PodScheduled", "True")]
+    {
         set_condition(&mut new, kind, truth, &time);
     }
     update(server, moment, object, new, "status", KUBELET);

@@ -27,7 +27,8 @@ fn keep_revision(server: &mut Server, moment: &mut Moment, owner: &Object) -> St
     let name = format!("{}-{hash}", owner.name());
     let store = "apps/controllerrevisions";
     if server.store.get(store, owner.namespace(), &name).is_none() {
-        let highest = controlled(server, store, owner).iter().filter_map(|one| one.root().get("revision")?.as_i64()).max();
+        let highest =
+            controlled(server, store, owner).iter().filter_map(|one| one.root().get("revision")?.as_i64()).max();
         let mut labels = template.at(&["metadata", "labels"]).and_then(Value::as_map).cloned().unwrap_or_default();
         labels.insert(HASH, hash.as_str());
         let metadata = map! {
@@ -61,7 +62,9 @@ pub(super) fn stateful_set(server: &mut Server, moment: &mut Moment, object: &Ob
     let on_delete = object.str_at(&["spec", "updateStrategy", "type"]) == "OnDelete";
     let start = int_at(&value, &["spec", "ordinals", "start"]).unwrap_or_default();
     let old_status = object.root().get("status").cloned().unwrap_or_default();
-    let current = Some(text_at(&old_status, &["currentRevision"]).to_owned()).filter(|text| !text.is_empty()).unwrap_or(revision.clone());
+    let current = Some(text_at(&old_status, &["currentRevision"]).to_owned())
+        .filter(|text| !text.is_empty())
+        .unwrap_or(revision.clone());
     let mut steady = true;
     for ordinal in start..start + wanted {
         let name = format!("{}-{ordinal}", object.name());
@@ -88,7 +91,10 @@ pub(super) fn stateful_set(server: &mut Server, moment: &mut Moment, object: &Ob
     if steady && !on_delete {
         let outdated = pods.iter().rev().find(|pod| {
             let place = ordinal_of(pod);
-            place < start + wanted && place >= start + partition && pod.label(HASH) != Some(&revision) && !is_deleted(pod)
+            place < start + wanted
+                && place >= start + partition
+                && pod.label(HASH) != Some(&revision)
+                && !is_deleted(pod)
         });
         if let Some(pod) = outdated {
             delete(server, moment, pod);
@@ -135,7 +141,9 @@ fn claims(server: &mut Server, moment: &mut Moment, owner: &Object, ordinal: i64
             continue;
         }
         let mut labels = template.at(&["metadata", "labels"]).and_then(Value::as_map).cloned().unwrap_or_default();
-        for (key, value) in owner.at(&["spec", "selector", "matchLabels"]).and_then(Value::as_map).into_iter().flat_map(Map::iter) {
+        for (key, value) in
+            owner.at(&["spec", "selector", "matchLabels"]).and_then(Value::as_map).into_iter().flat_map(Map::iter)
+        {
             labels.insert(key, value.clone());
         }
         let metadata = map! { "name" => name, "namespace" => owner.namespace(), "labels" => labels };
@@ -175,8 +183,13 @@ pub(super) fn daemon_set(server: &mut Server, moment: &mut Moment, object: &Obje
         return;
     }
     let hash = keep_revision(server, moment, object);
-    let nodes: Vec<String> =
-        server.store.bucket("/nodes").into_iter().flat_map(|bucket| bucket.range(None)).map(|(name, _)| name.name.to_string()).collect();
+    let nodes: Vec<String> = server
+        .store
+        .bucket("/nodes")
+        .into_iter()
+        .flat_map(|bucket| bucket.range(None))
+        .map(|(name, _)| name.name.to_string())
+        .collect();
     let pods = controlled(server, "/pods", object);
     let template = object.at(&["spec", "template"]).cloned().unwrap_or_default();
     let all_ready = pods.iter().all(pods::is_ready);
@@ -204,7 +217,9 @@ pub(super) fn daemon_set(server: &mut Server, moment: &mut Moment, object: &Obje
         "numberReady" => ready, "observedGeneration" => generation(object),
     };
     let missing = (wanted - ready).max(0);
-    for (key, value) in [("updatedNumberScheduled", updated), ("numberAvailable", ready), ("numberUnavailable", missing)] {
+    for (key, value) in
+        [("updatedNumberScheduled", updated), ("numberAvailable", ready), ("numberUnavailable", missing)]
+    {
         if value > 0 {
             status.insert(key, value);
         }
@@ -228,7 +243,9 @@ pub(super) fn budget(server: &mut Server, moment: &mut Moment, object: &Object) 
     let healthy = count(&pods, pods::is_ready);
     let part = |value: Option<&Value>| match value {
         Some(Value::Int(number)) => Some(*number),
-        Some(Value::Text(text)) => text.trim_end_matches('%').parse::<i64>().ok().map(|share| (expected * share + 99) / 100),
+        Some(Value::Text(text)) => {
+            text.trim_end_matches('%').parse::<i64>().ok().map(|share| (expected * share + 99) / 100)
+        }
         _ => None,
     };
     let desired = match (part(value.at(&["spec", "minAvailable"])), part(value.at(&["spec", "maxUnavailable"]))) {
@@ -260,9 +277,18 @@ pub(super) fn autoscaler(server: &mut Server, moment: &mut Moment, object: &Obje
     let found = server.store.get(&resource.store, object.namespace(), text_at(&target, &["name"]));
     let replicas = found.and_then(|one| int_at(&one.object.to_value(), &["spec", "replicas"]));
     let old = object.root().get("status").cloned().unwrap_or_default();
-    let mut status = map! { "currentReplicas" => replicas.unwrap_or_default(), "desiredReplicas" => replicas.unwrap_or_default() };
+    let mut status =
+        map! { "currentReplicas" => replicas.unwrap_or_default(), "desiredReplicas" => replicas.unwrap_or_default() };
     let able = match replicas {
-        Some(_) => condition(&old, "AbleToScale", true, "SucceededGetScale", "the HPA controller was able to get the target's current scale", moment, false),
+        Some(_) => condition(
+            &old,
+            "AbleToScale",
+            true,
+            "SucceededGetScale",
+            "the HPA controller was able to get the target's current scale",
+            moment,
+            false,
+        ),
         None => {
             let text = format!(
                 "the HPA controller was unable to get the target's current scale: {} \"{}\" not found",

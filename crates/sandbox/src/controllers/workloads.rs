@@ -2,7 +2,10 @@
 
 use lockstep_object::{Map, Object, Value};
 
-use super::{MANAGER, condition, controlled, create, delete, is_deleted, owner_reference, pods, template_hash, update, write_status};
+use super::{
+    MANAGER, condition, controlled, create, delete, is_deleted, owner_reference, pods, template_hash, update,
+    write_status,
+};
 use crate::{
     build::{int_at, list_at, map, set_at, text_at},
     moment::Moment,
@@ -59,7 +62,11 @@ pub(super) fn deployment(server: &mut Server, moment: &mut Moment, object: &Obje
     {
         number(server, moment, object, newest, &sets);
     }
-    let Some(current) = server.store.get("apps/deployments", object.namespace(), object.name()).map(|one| one.object.clone()) else { return };
+    let Some(current) =
+        server.store.get("apps/deployments", object.namespace(), object.name()).map(|one| one.object.clone())
+    else {
+        return;
+    };
     let sets = controlled(server, SETS, &current);
     let newest = sets.iter().find(|set| same_template(set, &template)).cloned();
     if paused {
@@ -86,7 +93,14 @@ fn same_template(set: &Object, template: &Value) -> bool {
     Value::Map(own) == wanted
 }
 
-fn new_set(server: &mut Server, moment: &mut Moment, owner: &Object, template: &Value, hash: &str, sets: &[Object]) -> Option<Object> {
+fn new_set(
+    server: &mut Server,
+    moment: &mut Moment,
+    owner: &Object,
+    template: &Value,
+    hash: &str,
+    sets: &[Object],
+) -> Option<Object> {
     let mut template = template.clone();
     if let Value::Map(map) = &mut template {
         map.map_entry("metadata").map_entry("labels").insert("pod-template-hash", hash);
@@ -115,7 +129,13 @@ fn new_set(server: &mut Server, moment: &mut Moment, owner: &Object, template: &
 /// The annotations that a ReplicaSet takes over.
 fn set_annotations(owner: &Object) -> Map {
     let mut annotations = owner.at(&["metadata", "annotations"]).and_then(Value::as_map).cloned().unwrap_or_default();
-    let own = [REVISION, DESIRED, MAXIMUM, "kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision-history"];
+    let own = [
+        REVISION,
+        DESIRED,
+        MAXIMUM,
+        "kubectl.kubernetes.io/last-applied-configuration",
+        "deployment.kubernetes.io/revision-history",
+    ];
     annotations.retain(|key, _| !own.contains(&key.as_str()));
     annotations
 }
@@ -199,7 +219,9 @@ fn clean_up(server: &mut Server, moment: &mut Moment, owner: &Object, newest: &O
     let limit = int_at(&owner.to_value(), &["spec", "revisionHistoryLimit"]).unwrap_or(10);
     let mut old: Vec<Object> = controlled(server, SETS, owner)
         .into_iter()
-        .filter(|set| set.name() != newest.name() && replicas(set) == 0 && status_int(set, "replicas") == 0 && !is_deleted(set))
+        .filter(|set| {
+            set.name() != newest.name() && replicas(set) == 0 && status_int(set, "replicas") == 0 && !is_deleted(set)
+        })
         .collect();
     old.sort_by_key(revision);
     let excess = old.len().saturating_sub(usize::try_from(limit).unwrap_or_default());
@@ -208,7 +230,14 @@ fn clean_up(server: &mut Server, moment: &mut Moment, owner: &Object, newest: &O
     }
 }
 
-fn status(server: &mut Server, moment: &mut Moment, owner: &Object, newest: Option<&Object>, sets: &[Object], paused: bool) {
+fn status(
+    server: &mut Server,
+    moment: &mut Moment,
+    owner: &Object,
+    newest: Option<&Object>,
+    sets: &[Object],
+    paused: bool,
+) {
     let sum = |key: &str| -> i64 { sets.iter().map(|set| status_int(set, key)).sum() };
     let newest = newest.and_then(|newest| sets.iter().find(|set| set.name() == newest.name()));
     let wanted = replicas(owner);
@@ -240,7 +269,8 @@ fn status(server: &mut Server, moment: &mut Moment, owner: &Object, newest: Opti
     let available_condition = condition(&old, "Available", enough, reason, text, moment, true);
     let complete = updated == wanted && total == wanted && available == wanted && newest.is_some();
     let progress = progress(&old, owner, newest, complete, paused, moment, total, available);
-    let first_progress = list_at(&old, &["conditions"]).first().is_some_and(|one| text_at(one, &["type"]) == "Progressing");
+    let first_progress =
+        list_at(&old, &["conditions"]).first().is_some_and(|one| text_at(one, &["type"]) == "Progressing");
     match (first_progress, progress) {
         (true, Some(progress)) => conditions.extend([progress, available_condition]),
         (_, Some(progress)) => conditions.extend([available_condition, progress]),
@@ -285,7 +315,8 @@ fn progress(
         return Some(condition(old, "Progressing", true, "NewReplicaSetAvailable", &text, moment, true));
     }
     let deadline = int_at(&owner.to_value(), &["spec", "progressDeadlineSeconds"]).unwrap_or(600);
-    let moved = total != int_at(old, &["replicas"]).unwrap_or_default() || available > int_at(old, &["availableReplicas"]).unwrap_or_default();
+    let moved = total != int_at(old, &["replicas"]).unwrap_or_default()
+        || available > int_at(old, &["availableReplicas"]).unwrap_or_default();
     let since = known.as_ref().and_then(|one| text_at(one, &["lastUpdateTime"]).parse::<jiff::Timestamp>().ok());
     let late = since.is_some_and(|since| moment.now().as_second() - since.as_second() >= deadline);
     let exceeded = known.as_ref().is_some_and(|one| text_at(one, &["reason"]) == "ProgressDeadlineExceeded");
