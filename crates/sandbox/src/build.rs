@@ -44,15 +44,3 @@ pub(crate) fn set_at(map: &mut Map, keys: &[&str], value: impl Into<Value>) {
         [first, rest @ ..] => set_at(map.map_entry(*first), rest, value),
     }
 }
-
-/// Removes the value below the keys; the maps on the way stay.
-pub(crate) fn remove_at(map: &mut Map, keys: &[&str]) -> Option<Value> {
-    match keys {
-        [] => None,
-        [last] => map.remove(last),
-        [first, rest @ ..] => match map.get_mut(first)? {
-            Value::Map(inner) => remove_at(inner, rest),
-            _ => None,
-        },
-    }
-}

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use lockstep_object::{List, Map, Object, Value};
+use lockstep_object::{Map, Object, Value};
 use lockstep_schema::{Definition, Version};
 use sha2::{Digest, Sha256};
 
@@ -93,7 +93,7 @@ impl Server {
             }
         }
         for group in groups.values_mut() {
-            group.versions.sort_by(|a, b| version_rank(&b.version).cmp(&version_rank(&a.version)));
+            group.versions.sort_by_key(|one| std::cmp::Reverse(version_rank(&one.version)));
         }
         self.schema = schema;
         self.catalog.set_custom(groups);
@@ -426,9 +426,4 @@ pub(crate) fn openapi(group: &str, version: &str, resources: &[Arc<Resource>]) -
     let info = map! { "title" => "Kubernetes CRD Swagger", "version" => "v0.1.0" };
     let components = map! { "schemas" => schemas };
     Value::Map(map! { "openapi" => "3.0.0", "info" => info, "paths" => paths, "components" => components })
-}
-
-/// Returns the items of a list as one.
-pub(crate) fn list_of(items: Vec<Value>) -> List {
-    items.into()
 }

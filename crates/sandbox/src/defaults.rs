@@ -7,7 +7,6 @@ use lockstep_object::{Map, Object, Value};
 use crate::{
     build::{map, text_at},
     catalog::Resource,
-    quantity,
 };
 
 /// Fills in the defaults of a kind.
@@ -614,14 +613,4 @@ fn priority_level(spec: &mut Map) {
             });
         });
     });
-}
-
-/// Adds quantities.
-pub(crate) fn sum<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    let (mut total, mut like) = (0, "0".to_owned());
-    for text in texts {
-        total += quantity::nanos(text);
-        like = text.to_owned();
-    }
-    quantity::print_like(total, &like)
 }

@@ -174,8 +174,9 @@ fn find(entries: &[(Key, Value)], places: &mut std::collections::HashMap<Key, us
     if entries.len() < 32 {
         return entries.iter().position(|(known, _)| known == key);
     }
-    for place in places.len()..entries.len() {
-        places.insert(entries[place].0.clone(), place);
+    let known = places.len();
+    for (place, (entry, _)) in entries.iter().enumerate().skip(known) {
+        places.insert(entry.clone(), place);
     }
     places.get(key).copied()
 }

@@ -117,12 +117,16 @@ impl Sandbox {
         let mut moment = self.moment();
         let mut server = self.lock();
         let reply = server.handle(request, &mut moment);
+        let kept = self.persist(&mut server);
         let dirty = server.store.is_dirty();
         drop(server);
         if dirty {
             self.inner.wake.notify();
         }
-        reply
+        match kept {
+            Ok(()) => reply,
+            Err(error) => Reply::failure(&Failure::internal(error.to_string())),
+        }
     }
 }
 

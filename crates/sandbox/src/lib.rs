@@ -32,6 +32,7 @@ mod gofmt;
 mod http_service;
 mod immutable;
 mod jsonpath;
+mod keep;
 mod kinds;
 mod life;
 mod managed;

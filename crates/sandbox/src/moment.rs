@@ -89,7 +89,7 @@ pub(crate) fn human(seconds: i64) -> String {
     };
     match seconds {
         ..-1 => "<invalid>".to_owned(),
-        ..=0 => "0s".to_owned(),
+        -1..=0 => "0s".to_owned(),
         1..120 => format!("{seconds}s"),
         120..600 => two(minutes, "m", seconds % 60, "s"),
         600..10_800 => format!("{minutes}m"),

@@ -63,13 +63,11 @@ impl ListOptions {
         let field = "resourceVersionMatch";
         let mut causes = Vec::new();
         match self.initial_events {
-            Some(_) => {
-                if self.version_match != "NotOlderThan" {
-                    causes.push(Cause::forbidden(
-                        field,
-                        "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-                    ));
-                }
+            Some(_) if self.version_match != "NotOlderThan" => {
+                causes.push(Cause::forbidden(
+                    field,
+                    "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+                ));
             }
             None if !self.version_match.is_empty() => {
                 causes.push(Cause::forbidden(
@@ -77,7 +75,7 @@ impl ListOptions {
                     "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
                 ));
             }
-            None => {}
+            _ => {}
         }
         if !self.version_match.is_empty() {
             if self.version_match != "NotOlderThan" {

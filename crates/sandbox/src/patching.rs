@@ -1,7 +1,7 @@
 //! PATCH: JSON patch, merge patch, strategic merge patch and server-side apply.
 
 use lockstep_merge::{json_patch, merge_patch, strategic};
-use lockstep_object::{Gvk, Object, Value, from_json, to_json};
+use lockstep_object::{Gvk, Object, Value, to_json};
 
 use crate::{
     decode::Decoded,
@@ -347,17 +347,11 @@ fn check_applied(call: &Call<'_>, value: Value) -> Outcome<Object> {
             format!("the name of the object ({}) does not match the name on the URL ({})", object.name(), call.name());
         return Err(Failure::bad_request(text));
     }
-    if call.resource.namespaced {
-        if !object.namespace().is_empty() && object.namespace() != call.namespace() {
-            return Err(Failure::bad_request(
-                "the namespace of the provided object does not match the namespace sent on the request",
-            ));
-        }
+    let elsewhere = !object.namespace().is_empty() && object.namespace() != call.namespace();
+    if call.resource.namespaced && elsewhere {
+        return Err(Failure::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
     }
     Ok(object)
-}
-
-/// Reads a JSON text that the server itself wrote.
-pub(crate) fn own_json(text: &str) -> Value {
-    from_json(text.as_bytes()).unwrap_or_default()
 }

@@ -80,11 +80,6 @@ fn print(nanos: i128, style: Style) -> String {
     format!("{sign}{number}{suffix}")
 }
 
-/// Prints a sum of quantities as the style of `like` has it.
-pub(crate) fn print_like(nanos: i128, like: &str) -> String {
-    print(nanos, style(like))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -97,6 +97,7 @@ pub(crate) struct Inner {
     counts: Mutex<BTreeMap<(String, String, String, String), u64>>,
     pub(crate) wake: Arc<Signal>,
     pub(crate) tls: crate::tls::Identity,
+    keep: Option<crate::keep::Keep>,
 }
 
 /// Wakes the controllers.
@@ -143,7 +144,19 @@ impl Sandbox {
             nodes: if options.nodes.is_empty() { vec!["sandbox".to_owned()] } else { options.nodes.clone() },
         };
         let mut server = Server::new(settings, access, options.data.is_some());
+        let keep = options.data.as_deref().map(crate::keep::Keep::open).transpose()?;
+        if let Some(keep) = &keep {
+            let known = keep.load(&mut server.store)?;
+            tracing::debug!(known, "objects were loaded");
+            server.rebuild_custom();
+        }
         server.bootstrap(&mut moment);
+        if options.controllers {
+            crate::controllers::queue_all(&mut server);
+        }
+        if let Some(keep) = &keep {
+            keep.write(&server.store.take_journal())?;
+        }
         let inner = Inner {
             server: Mutex::new(server),
             seed: AtomicU64::new(moment.draw()),
@@ -153,6 +166,7 @@ impl Sandbox {
             counts: Mutex::default(),
             wake: Arc::default(),
             tls,
+            keep,
         };
         let sandbox = Self { inner: Arc::new(inner) };
         if options.controllers && options.clock.is_none() {
@@ -166,7 +180,12 @@ impl Sandbox {
     /// Without a clock of its own the server does this itself; with one, whoever moves the clock calls it.
     pub fn step(&self) -> Option<Timestamp> {
         let mut moment = self.moment();
-        crate::controllers::step(&mut self.lock(), &mut moment)
+        let mut server = self.lock();
+        let next = crate::controllers::step(&mut server, &mut moment);
+        if let Err(error) = self.persist(&mut server) {
+            tracing::error!(%error, "what the controllers wrote is not kept");
+        }
+        next
     }
 
     /// Runs the controllers beside the requests, until the last handle of the server is gone.
@@ -261,6 +280,13 @@ impl Sandbox {
         }
     }
 
+    /// Writes what changed to the file, if there is one, before anybody hears of it.
+    pub(crate) fn persist(&self, server: &mut Server) -> Result<(), StartError> {
+        let Some(keep) = &self.inner.keep else { return Ok(()) };
+        let writes = server.store.take_journal();
+        if writes.is_empty() { Ok(()) } else { keep.write(&writes) }
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, Server> {
         self.inner.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -276,7 +302,6 @@ impl Sandbox {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the shell's clock; simulations pass their own")]
 fn system_time() -> Timestamp {
     Timestamp::now()
 }

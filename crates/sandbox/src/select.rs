@@ -299,11 +299,6 @@ impl Fields {
         self.0.iter().map(|(key, ..)| key.as_str())
     }
 
-    /// Returns the value that `key` must equal, if there is one.
-    pub(crate) fn exact(&self, key: &str) -> Option<&str> {
-        self.0.iter().find(|(known, equal, _)| known == key && *equal).map(|(.., value)| value.as_str())
-    }
-
     /// Tells whether an object is selected; `field` reads one of its fields.
     pub(crate) fn matches(&self, field: impl Fn(&str) -> String) -> bool {
         self.0.iter().all(|(key, equal, value)| (field(key) == *value) == *equal)

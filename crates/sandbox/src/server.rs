@@ -128,11 +128,6 @@ impl Reply {
         reply.warnings = failure.warnings().to_vec();
         reply
     }
-
-    pub(crate) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
-        self.warnings = warnings;
-        self
-    }
 }
 
 impl Server {

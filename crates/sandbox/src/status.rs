@@ -52,10 +52,6 @@ impl Cause {
         Self::new("FieldValueForbidden", field, format!("Forbidden: {detail}"))
     }
 
-    pub(crate) fn duplicate(field: impl Into<String>, value: &str) -> Self {
-        Self::new("FieldValueDuplicate", field, format!("Duplicate value: {value}"))
-    }
-
     pub(crate) fn not_supported(field: impl Into<String>, value: &str, supported: &[&str]) -> Self {
         let words: Vec<String> = supported.iter().map(|word| go_quote(word)).collect();
         Self::new(
@@ -193,10 +189,6 @@ impl Failure {
 
     pub(crate) fn message(&self) -> &str {
         &self.0.message
-    }
-
-    pub(crate) fn reason(&self) -> &'static str {
-        self.0.reason
     }
 
     pub(crate) fn warnings(&self) -> &[String] {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use lockstep_object::{List, Map, Value};
 
 use crate::{
-    build::{map, text_at},
+    build::map,
     catalog::Resource,
     columns::{self, Column},
     status::{Failure, Outcome},
@@ -64,9 +64,4 @@ fn row(columns: &[Column], item: &Value, include: &str, now: Timestamp) -> Value
         }
     }
     Value::Map(row)
-}
-
-/// Reads a name.
-pub(crate) fn name_of(item: &Value) -> &str {
-    text_at(item, &["metadata", "name"])
 }

@@ -2,7 +2,7 @@
 
 use lockstep_object::{Map, Object, Value};
 
-use crate::{build::text_at, catalog::Resource};
+use crate::catalog::Resource;
 
 /// Tells whether the stored object already is in the resource's version.
 pub(crate) fn is_stored_form(resource: &Resource, object: &Object) -> bool {
@@ -86,19 +86,4 @@ fn rename<'a>(map: &mut Map, names: impl Iterator<Item = (&'a str, &'a str)>) {
             map.remove(key);
         }
     }
-}
-
-/// Returns the name of the version in which a kind's managed fields are written.
-pub(crate) fn stored_api_version(resource: &Resource) -> String {
-    match &resource.custom {
-        Some(custom) => custom.stored_api_version.clone(),
-        None if resource.is("events.k8s.io", "events") => "v1".to_owned(),
-        None if resource.is("autoscaling", "horizontalpodautoscalers") => "autoscaling/v2".to_owned(),
-        None => resource.api_version(),
-    }
-}
-
-/// Reads a value's `apiVersion`.
-pub(crate) fn api_version_of(value: &Value) -> &str {
-    text_at(value, &["apiVersion"])
 }

@@ -24,7 +24,6 @@ pub(crate) struct Write<'a> {
     pub(crate) name: String,
     pub(crate) subresource: Option<String>,
     pub(crate) options: WriteOptions,
-    pub(crate) user: crate::access::User,
     pub(crate) moment: &'a mut Moment,
     pub(crate) warnings: Vec<String>,
     /// The managed fields are those of an apply already.
@@ -42,7 +41,6 @@ impl<'a> Write<'a> {
             name: call.name().to_owned(),
             subresource: call.path.subresource.clone(),
             options,
-            user: call.user.clone(),
             warnings: Vec::new(),
             applied: false,
             moment: &mut *call.moment,

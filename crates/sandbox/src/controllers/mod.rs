@@ -20,9 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use lockstep_object::{Object, Value};
 
 use crate::{
-    access::User,
     build::{list_at, text_at},
-    catalog::store_name,
     moment::Moment,
     options::{FieldValidation, WriteOptions},
     server::Server,
@@ -172,7 +170,6 @@ fn create(server: &mut Server, moment: &mut Moment, store: &str, object: Object)
             force: None,
             validation: FieldValidation::Ignore,
         },
-        user: User::new("system:kube-controller-manager", &["system:masters"]),
         resource,
         moment,
         warnings: Vec::new(),

@@ -1,0 +1,93 @@
+//! The server as its clients meet it.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::time::Duration;
+
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use lockstep_object::{Value, from_json};
+use lockstep_sandbox::{Options, Sandbox};
+use tower::ServiceExt;
+
+const CONFIG: &str = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"x":"1"}}"#;
+const CONFIGS: &str = "/api/v1/namespaces/default/configmaps";
+
+async fn send(sandbox: &Sandbox, method: &str, path: &str, kind: &str, body: &str) -> (u16, Value) {
+    let request = Request::builder().method(method).uri(path).header("content-type", kind);
+    let request = request.body(Full::new(bytes::Bytes::from(body.to_owned()))).unwrap();
+    let response = sandbox.service().oneshot(request).await.unwrap();
+    let code = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (code, from_json(&body).unwrap_or_default())
+}
+
+async fn get(sandbox: &Sandbox, path: &str) -> (u16, Value) {
+    send(sandbox, "GET", path, "application/json", "").await
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = || Options { data: Some(folder.path().join("objects")), seed: Some(1), ..Options::default() };
+    let first = Sandbox::new(options()).unwrap();
+    assert_eq!(send(&first, "POST", CONFIGS, "application/json", CONFIG).await.0, 201);
+    let before = get(&first, &format!("{CONFIGS}/a")).await;
+    drop(first);
+    let second = Sandbox::new(options()).unwrap();
+    assert_eq!(get(&second, &format!("{CONFIGS}/a")).await, before);
+}
+
+#[tokio::test]
+async fn two_appliers_of_one_field_conflict() {
+    let sandbox = Sandbox::new(Options { seed: Some(1), ..Options::default() }).unwrap();
+    let apply = |manager: &'static str, body: &'static str| {
+        let sandbox = sandbox.clone();
+        async move {
+            let path = format!("{CONFIGS}/a?fieldManager={manager}");
+            send(&sandbox, "PATCH", &path, "application/apply-patch+yaml", body).await
+        }
+    };
+    assert_eq!(apply("one", CONFIG).await.0, 201);
+    let other = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"x":"2"}}"#;
+    let (code, status) = apply("two", other).await;
+    assert_eq!(code, 409);
+    let message = status.get("message").and_then(Value::as_str).unwrap();
+    assert_eq!(message, "Apply failed with 1 conflict: conflict with \"one\": .data.x");
+}
+
+#[tokio::test]
+async fn a_deployment_becomes_available_when_the_controllers_step() {
+    let clock: lockstep_sandbox::Clock = std::sync::Arc::new(|| "2026-01-01T00:00:00Z".parse().unwrap());
+    let options = Options {
+        controllers: true,
+        kubelet_delay: Duration::ZERO,
+        seed: Some(1),
+        clock: Some(clock),
+        ..Options::default()
+    };
+    let sandbox = Sandbox::new(options).unwrap();
+    let body = r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"replicas":2,
+        "selector":{"matchLabels":{"app":"web"}},"template":{"metadata":{"labels":{"app":"web"}},
+        "spec":{"containers":[{"name":"c","image":"nginx:1"}]}}}}"#;
+    let path = "/apis/apps/v1/namespaces/default/deployments";
+    assert_eq!(send(&sandbox, "POST", path, "application/json", body).await.0, 201);
+    for _ in 0..20 {
+        sandbox.step();
+    }
+    let (_, found) = get(&sandbox, &format!("{path}/web")).await;
+    assert_eq!(found.at(&["status", "availableReplicas"]), Some(&Value::Int(2)));
+}
+
+#[tokio::test]
+async fn hostile_bodies_are_refused_and_not_a_crash() {
+    let sandbox = Sandbox::new(Options { seed: Some(1), ..Options::default() }).unwrap();
+    let deep = "[".repeat(100_000);
+    for body in ["", "null", "[]", "{", "\u{0}", "{\"metadata\":{\"name\":1}}", deep.as_str()] {
+        for (method, path) in [("POST", CONFIGS), ("PATCH", "/api/v1/namespaces/default/configmaps/a")] {
+            for kind in ["application/json", "application/yaml", "application/apply-patch+yaml", "application/json-patch+json"] {
+                let (code, _) = send(&sandbox, method, path, kind, body).await;
+                assert!(code >= 400, "{method} {kind} {body:.20}: {code}");
+            }
+        }
+    }
+}
