@@ -69,7 +69,6 @@ impl Repository {
 pub struct Up {
     child: Child,
     pub cluster: Cluster,
-    pub kubeconfig: PathBuf,
     /// The namespace of the objects.
     pub namespace: String,
     /// The namespace of the Apps.
@@ -103,7 +102,7 @@ impl Up {
         let child = command.spawn().unwrap();
         wait_for_file(&kubeconfig, &log).await;
         let cluster = Cluster::connect(Some(&kubeconfig), None).await.unwrap();
-        Self { child, cluster, kubeconfig, namespace, apps, log, _folder: folder }
+        Self { child, cluster, namespace, apps, log, _folder: folder }
     }
 
     /// Waits until a condition holds; fails with what was printed.

@@ -67,7 +67,7 @@ async fn drift_is_healed_and_its_author_told() {
         up.namespace
     );
     let patch = serde_json_value(&theirs);
-    up.cluster.merge(&format!("{}", up.object_path("configmaps/a")), &patch).await.unwrap();
+    up.cluster.merge(&up.object_path("configmaps/a"), &patch).await.unwrap();
     up.until("the value is set back", async |up| {
         (up.object("v1/configmaps/a").await?.str_at(&["data", "key"]) == "one").then_some(())
     })
