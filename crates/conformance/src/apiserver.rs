@@ -43,7 +43,13 @@ fn find_program(folder: &Path) -> anyhow::Result<PathBuf> {
     programs.find(|program| program.is_file()).context("replay.py is neither beside the recordings nor above them")
 }
 
-fn replay(program: &Path, folder: &Path, options: Options, selection: &[&str], report: &mut Report) -> anyhow::Result<()> {
+fn replay(
+    program: &Path,
+    folder: &Path,
+    options: Options,
+    selection: &[&str],
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let sandbox = Sandbox::new(options)?;
     let served = sandbox.serve_in_background(([127, 0, 0, 1], 0).into())?;
     let output = Command::new("python3")

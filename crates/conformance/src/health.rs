@@ -23,7 +23,8 @@ pub fn run(folder: &Path, report: &mut Report) -> anyhow::Result<()> {
             let name = case.get("name").and_then(Value::as_str).unwrap_or_default();
             if report.wants(name) {
                 let outcome = check(&rules, now, case);
-                *statuses.entry(outcome.as_ref().err().is_none_or(|text| text.starts_with("message"))).or_insert(0) += 1;
+                *statuses.entry(outcome.as_ref().err().is_none_or(|text| text.starts_with("message"))).or_insert(0) +=
+                    1;
                 report.record(name, outcome);
             }
         }

@@ -120,7 +120,8 @@ impl Micro {
     fn sort_manifests(&self) -> Result<(), String> {
         let order = if self.order.as_deref() == Some("uninstall") { Order::Uninstall } else { Order::Install };
         let sorted = sort(&self.files, order).map_err(|error| error.message().to_owned()).map(|sorted| {
-            let manifests = sorted.manifests.iter().map(|m| json!({"path": m.source, "kind": m.kind, "content": m.text}));
+            let manifests =
+                sorted.manifests.iter().map(|m| json!({"path": m.source, "kind": m.kind, "content": m.text}));
             let hooks = sorted.hooks.iter().map(|hook| {
                 json!({
                     "name": hook.manifest.name, "kind": hook.manifest.kind, "path": hook.manifest.source,
@@ -156,7 +157,8 @@ impl Micro {
         let values = self.values_yaml.clone().or_else(|| self.values.as_ref().map(|values| ascii(values.get())));
         files.extend(values.map(|text| ("values.yaml".into(), text.into_bytes())));
         files.extend(self.template.iter().map(|text| ("templates/t.yaml".into(), text.clone().into_bytes())));
-        let templates = self.templates.iter().map(|(name, text)| (format!("templates/{name}"), text.clone().into_bytes()));
+        let templates =
+            self.templates.iter().map(|(name, text)| (format!("templates/{name}"), text.clone().into_bytes()));
         files.extend(templates);
         files.extend(self.files.iter().map(|(name, text)| (name.clone(), text.clone().into_bytes())));
         let chart = Chart::from_files(files)?;
@@ -299,7 +301,8 @@ impl ChartCase {
         match (&self.chart, &self.chart_dir) {
             (Some(archive), _) => archives.chart(archive),
             (None, Some(folder)) => {
-                let files = self.files.iter().map(|(name, text)| (format!("{folder}/{name}"), text.as_bytes().to_vec()));
+                let files =
+                    self.files.iter().map(|(name, text)| (format!("{folder}/{name}"), text.as_bytes().to_vec()));
                 let tree = lockstep_files::FileTree::from_files(files)
                     .map_err(|error| Error::new(ErrorKind::Chart, error.to_string()))?;
                 Chart::from_folder(&tree.reader(), folder)
@@ -391,7 +394,8 @@ impl Archives {
         if let Some(chart) = self.loaded.get(name) {
             return Ok(chart.clone());
         }
-        let bytes = fs::read(self.folder.join(name)).map_err(|error| Error::new(ErrorKind::Chart, error.to_string()))?;
+        let bytes =
+            fs::read(self.folder.join(name)).map_err(|error| Error::new(ErrorKind::Chart, error.to_string()))?;
         let chart = Chart::from_archive(&bytes)?;
         self.loaded.insert(name.to_owned(), chart.clone());
         Ok(chart)

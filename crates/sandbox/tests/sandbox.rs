@@ -84,7 +84,9 @@ async fn hostile_bodies_are_refused_and_not_a_crash() {
     let deep = "[".repeat(100_000);
     for body in ["", "null", "[]", "{", "\u{0}", "{\"metadata\":{\"name\":1}}", deep.as_str()] {
         for (method, path) in [("POST", CONFIGS), ("PATCH", "/api/v1/namespaces/default/configmaps/a")] {
-            for kind in ["application/json", "application/yaml", "application/apply-patch+yaml", "application/json-patch+json"] {
+            for kind in
+                ["application/json", "application/yaml", "application/apply-patch+yaml", "application/json-patch+json"]
+            {
                 let (code, _) = send(&sandbox, method, path, kind, body).await;
                 assert!(code >= 400, "{method} {kind} {body:.20}: {code}");
             }
