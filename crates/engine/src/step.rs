@@ -1,6 +1,6 @@
 //! One step of an App's state machine.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use lockstep_api::{Deletion, Drift, HistoryEntry, Outcome};
@@ -319,10 +319,10 @@ impl Step<'_, '_> {
 
     /// Forgets objects that are neither wanted nor there.
     fn forget_what_is_gone(&mut self, prepared: &Prepared) {
-        let wanted = |key: &ObjectKey| prepared.desired.iter().any(|one| one.key == *key);
+        let wanted: HashSet<&ObjectKey> = prepared.desired.iter().map(|one| &one.key).collect();
         let gone = self.state.inventory.iter().map(|(key, _)| key);
         let gone: Vec<ObjectKey> =
-            gone.filter(|key| self.context.live.get(key).is_none() && !wanted(key)).cloned().collect();
+            gone.filter(|key| self.context.live.get(key).is_none() && !wanted.contains(key)).cloned().collect();
         for key in gone {
             self.state.inventory.remove(&key);
         }
