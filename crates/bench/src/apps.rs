@@ -1,22 +1,29 @@
 //! N apps of four objects in one repository, a cluster, and an operator that keeps them.
 
-use std::{fmt::Write, fs, path::Path, process::Command, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::Context;
-use lockstep_cluster::{Cluster, Verb};
-use lockstep_object::ObjectKey;
-use lockstep_operator::{Handle, Operator};
+use lockstep_cluster::{Cluster, Watch, WatchEvent};
+use lockstep_object::{Gvk, Object, ObjectKey, Value};
 use lockstep_sandbox::{Options, Sandbox, Served};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::Settings;
+use crate::{Settings, operator::Running};
 
 /// Everything that a bench runs on.
 pub(crate) struct Bench {
     pub(crate) cluster: Cluster,
     pub(crate) folder: TempDir,
     pub(crate) namespace: String,
+    kubeconfig: PathBuf,
     _served: Option<Served>,
 }
 
@@ -27,7 +34,7 @@ impl Bench {
         let repository = folder.path().join("repository");
         fs::create_dir_all(&repository)?;
         git(&repository, &["init", "-q", "-b", "main"])?;
-        for place in 0..settings.apps {
+        for place in 0..settings.apps() {
             write_app(&repository, place, "one")?;
         }
         commit(&repository, "install")?;
@@ -56,20 +63,23 @@ impl Bench {
         let namespace = format!("bench-{}", std::process::id());
         let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
         cluster.create("/api/v1/namespaces", &body).await?;
-        Ok(Self { cluster, folder, namespace, _served: served })
+        Ok(Self { cluster, folder, namespace, kubeconfig: file, _served: served })
     }
 
     pub(crate) fn repository(&self) -> std::path::PathBuf {
         self.folder.path().join("repository")
     }
 
-    /// Starts an operator that only sees this bench's Apps, over a connection of its own that counts its requests.
-    pub(crate) async fn operator(&self, settings: &Settings) -> anyhow::Result<Handle> {
-        let file = settings.kubeconfig.clone().unwrap_or_else(|| self.folder.path().join("kubeconfig"));
-        let cluster = Cluster::connect(Some(&file), None).await?;
-        let cache = self.folder.path().join("cache");
-        let namespace = Some(self.namespace.clone());
-        Ok(Operator::start(cluster, lockstep_operator::Settings { cache, namespace }).await?)
+    /// Starts an operator that only sees this bench's Apps.
+    pub(crate) fn operator(&self) -> anyhow::Result<Running> {
+        Running::start(&self.kubeconfig, &self.folder.path().join("cache"), &self.namespace)
+    }
+
+    /// Follows this bench's Apps.
+    pub(crate) async fn follow(&self) -> anyhow::Result<Follower> {
+        let resource = self.cluster.resource(&Gvk::from_api_version(lockstep_api::API_VERSION, "App")).await?;
+        let watch = Watch::new(self.cluster.clone(), resource, "");
+        Ok(Follower { watch, namespace: self.namespace.clone(), revisions: HashMap::new() })
     }
 
     /// Makes the Apps, without their finalizer: putting it there is the operator's work and counted.
@@ -77,7 +87,7 @@ impl Bench {
         let collection = format!("/apis/{}/namespaces/{}/apps", lockstep_api::API_VERSION, self.namespace);
         let url = self.repository().to_string_lossy().into_owned();
         let mut tasks = tokio::task::JoinSet::new();
-        for place in 0..settings.apps {
+        for place in 0..settings.apps() {
             let app = json!({
                 "apiVersion": lockstep_api::API_VERSION, "kind": "App",
                 "metadata": {"name": name(place), "namespace": self.namespace},
@@ -101,37 +111,47 @@ pub(crate) fn name(place: usize) -> String {
     format!("app-{place:04}")
 }
 
-/// Waits until the operator has every App ready, at this revision if one is said.
-pub(crate) async fn until_ready(
-    operator: &Handle,
-    settings: &Settings,
-    revision: Option<&str>,
-    at_revision: usize,
-) -> anyhow::Result<()> {
-    loop {
-        let apps = operator.apps().await?;
-        let is_ready = |app: &&lockstep_operator::AppView| {
-            app.status.conditions.iter().any(|condition| condition.kind == "Ready" && condition.status == "True")
-        };
-        let ready = apps.iter().filter(is_ready).count();
-        let current =
-            revision.map_or(at_revision, |revision| apps.iter().filter(|app| app.status.revision == revision).count());
-        if ready == settings.apps && current >= at_revision {
-            return Ok(());
+/// What the statuses of the Apps say, as any reader of the cluster sees them.
+pub(crate) struct Follower {
+    watch: Watch,
+    namespace: String,
+    /// The revision of each App that is Ready.
+    revisions: HashMap<String, String>,
+}
+
+impl Follower {
+    /// Waits until so many Apps are Ready, and so many of them at this revision if one is said.
+    pub(crate) async fn until_ready(&mut self, apps: usize, revision: Option<(&str, usize)>) -> anyhow::Result<()> {
+        loop {
+            let current = |(wanted, count): (&str, usize)| {
+                self.revisions.values().filter(|revision| *revision == wanted).count() >= count
+            };
+            if self.revisions.len() >= apps && revision.is_none_or(current) {
+                return Ok(());
+            }
+            self.look().await;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    async fn look(&mut self) {
+        let WatchEvent::Live(app) = self.watch.next().await else { return };
+        if app.namespace() != self.namespace {
+            return;
+        }
+        if is_true(&app, "Ready") {
+            let revision = app.str_at(&["status", "revision"]).to_owned();
+            self.revisions.insert(app.name().to_owned(), revision);
+        } else {
+            self.revisions.remove(app.name());
+        }
     }
 }
 
-/// Returns the requests by verb.
-pub(crate) fn requests(operator: &Handle) -> Vec<(Verb, u64)> {
-    Verb::ALL.iter().map(|verb| (*verb, operator.cluster().counts().get(*verb))).collect()
-}
-
-/// Returns the requests between two counts, watches and discovery aside.
-pub(crate) fn writes_between(before: &[(Verb, u64)], after: &[(Verb, u64)]) -> u64 {
-    let counted = before.iter().zip(after).filter(|((verb, _), _)| !matches!(verb, Verb::Watch));
-    counted.map(|((_, before), (_, after))| after - before).sum()
+/// Tells whether a condition of an object is True.
+pub(crate) fn is_true(object: &Object, condition: &str) -> bool {
+    let conditions = object.at(&["status", "conditions"]).and_then(Value::as_list);
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    conditions.into_iter().flatten().any(|one| text(one, "type") == condition && text(one, "status") == "True")
 }
 
 /// Writes the four objects of an app.

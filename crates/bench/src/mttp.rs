@@ -4,136 +4,138 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use lockstep_cluster::{Cluster, Watch, WatchEvent};
-use lockstep_object::{Gvk, Object, ObjectKey, Value};
-use serde_json::json;
+use lockstep_object::{Gvk, ObjectKey};
+use serde_json::{Value, json};
 
 use crate::{
     Settings,
-    apps::{Bench, commit, name, objects, requests, until_ready, write_app, writes_between},
-    process,
+    apps::{Bench, commit, is_true, name, objects, write_app},
+    operator::{Running, Usage},
 };
 
 /// Install, a commit that changes all, and one that changes one; with the floor of the same run.
-pub(crate) async fn mttp(settings: &Settings) -> anyhow::Result<serde_json::Value> {
+pub(crate) async fn mttp(settings: &Settings) -> anyhow::Result<Value> {
     let bench = Bench::new(settings).await?;
-    let floor = floor(&bench, settings).await?;
-    let operator = bench.operator(settings).await?;
-    let (cpu, begun, before) = (process::cpu_seconds(), Instant::now(), requests(&operator));
+    let floor = floor(&bench, settings).await?.as_secs_f64();
+    let mut follower = bench.follow().await?;
+    let mut operator = bench.operator()?;
+    let phase = Phase::begin(&mut operator).await?;
     bench.make_apps(settings).await?;
-    until_ready(&operator, settings, None, settings.apps).await?;
-    let install = Phase::end(begun, cpu, &before, &operator);
-    settle(&operator).await;
+    follower.until_ready(settings.apps(), None).await?;
+    let install = phase.end(&mut operator).await?;
 
-    for place in 0..settings.apps {
-        write_app(&bench.repository(), place, "two")?;
+    let mut changed = Vec::new();
+    for (count, value) in [(settings.apps(), "two"), (1, "three")] {
+        for place in 0..count {
+            write_app(&bench.repository(), place, value)?;
+        }
+        let phase = Phase::begin(&mut operator).await?;
+        let revision = commit(&bench.repository(), value)?;
+        follower.until_ready(settings.apps(), Some((&revision, count))).await?;
+        changed.push(phase.end(&mut operator).await?);
     }
-    let (cpu, before) = (process::cpu_seconds(), requests(&operator));
-    let revision = commit(&bench.repository(), "all")?;
-    let begun = Instant::now();
-    until_ready(&operator, settings, Some(&revision), settings.apps).await?;
-    let upgrade = Phase::end(begun, cpu, &before, &operator);
-    settle(&operator).await;
+    let peak = operator.usage().await?.peak_mib;
+    operator.stop().await?;
 
-    write_app(&bench.repository(), 0, "three")?;
-    let (cpu, before) = (process::cpu_seconds(), requests(&operator));
-    let revision = commit(&bench.repository(), "one")?;
-    let begun = Instant::now();
-    until_ready(&operator, settings, Some(&revision), 1).await?;
-    let one = Phase::end(begun, cpu, &before, &operator);
-    operator.stop().await;
-
-    let apps = settings.apps as f64;
     println!(
-        "{:<28} {:>9} {:>9} {:>12} {:>10}",
-        format!("{} apps", settings.apps),
+        "{:<26} {:>8} {:>6} {:>9} {:>8}  requests",
+        format!("{} apps", settings.apps()),
         "seconds",
         "ratio",
-        "requests/app",
-        "CPU ms/app"
+        "per app",
+        "CPU ms"
     );
-    println!("{:<28} {:>9.2} {:>9} {:>12.1}", "bare loop", floor.as_secs_f64(), "1.00", 4.0);
-    for (name, phase) in
-        [("install", &install), ("a commit that changes all", &upgrade), ("a commit that changes one", &one)]
-    {
-        println!(
-            "{name:<28} {:>9.2} {:>9.2} {:>12.2} {:>10.2}",
-            phase.seconds,
-            phase.seconds / floor.as_secs_f64(),
-            phase.requests as f64 / apps,
-            phase.cpu * 1000.0 / apps
-        );
-    }
-    println!(
-        "peak memory {:.1} MiB{}",
-        process::peak_mib(),
-        if settings.kubeconfig.is_none() { ", the sandbox included" } else { "" }
-    );
+    println!("{:<26} {floor:>8.2} {:>6} {:>9.2}", "bare loop", "1.00", 4.0);
+    install.print("install", floor, settings.apps());
+    changed[0].print("a commit that changes all", floor, settings.apps());
+    changed[1].print("a commit that changes one", floor, settings.apps());
+    println!("peak memory of the operator {peak:.1} MiB");
     Ok(json!({
-        "bench": "mttp", "apps": settings.apps, "floor_s": floor.as_secs_f64(),
-        "install_s": install.seconds, "install_ratio": install.seconds / floor.as_secs_f64(),
-        "install_requests_per_app": install.requests as f64 / apps, "install_cpu_ms_per_app": install.cpu * 1000.0 / apps,
-        "upgrade_s": upgrade.seconds, "upgrade_requests_per_app": upgrade.requests as f64 / apps,
-        "one_s": one.seconds, "one_requests": one.requests, "peak_mib": process::peak_mib(),
+        "bench": "mttp", "apps": settings.apps(), "floor_s": floor, "peak_mib": peak,
+        "install": install.json(floor, settings.apps()),
+        "upgrade": changed[0].json(floor, settings.apps()),
+        "one": changed[1].json(floor, settings.apps()),
     }))
 }
 
 /// A commit that changes one app of many.
-pub(crate) async fn monorepo(settings: &Settings) -> anyhow::Result<serde_json::Value> {
+pub(crate) async fn monorepo(settings: &Settings) -> anyhow::Result<Value> {
     let bench = Bench::new(settings).await?;
-    let operator = bench.operator(settings).await?;
+    let mut follower = bench.follow().await?;
+    let mut operator = bench.operator()?;
     bench.make_apps(settings).await?;
-    until_ready(&operator, settings, None, settings.apps).await?;
-    settle(&operator).await;
+    follower.until_ready(settings.apps(), None).await?;
+    settle(&mut operator).await?;
     let mut millis = Vec::new();
-    let before = requests(&operator);
+    let before = operator.usage().await?;
     for round in 0..10 {
-        write_app(&bench.repository(), round % settings.apps, &format!("round-{round}"))?;
-        let revision = commit(&bench.repository(), "one")?;
+        write_app(&bench.repository(), round % settings.apps(), &format!("round-{round}"))?;
         let begun = Instant::now();
-        until_ready(&operator, settings, Some(&revision), 1).await?;
+        let revision = commit(&bench.repository(), "one")?;
+        follower.until_ready(settings.apps(), Some((&revision, 1))).await?;
         millis.push(begun.elapsed().as_secs_f64() * 1000.0);
     }
-    settle(&operator).await;
-    let requests = writes_between(&before, &requests(&operator));
-    operator.stop().await;
+    settle(&mut operator).await?;
+    let used = operator.usage().await?.since(&before);
+    operator.stop().await?;
     millis.sort_by(f64::total_cmp);
-    println!(
-        "{} apps, a commit that changes one: median {:.0} ms, {:.1} requests",
-        settings.apps,
-        millis[5],
-        requests as f64 / 10.0
-    );
-    Ok(
-        json!({"bench": "monorepo", "apps": settings.apps, "median_ms": millis[5], "requests_per_commit": requests as f64 / 10.0}),
-    )
+    let (median, requests, cpu) = (millis[5], used.total() as f64 / 10.0, used.cpu * 100.0);
+    println!("{} apps, a commit that changes one: median {median:.0} ms from `git commit` to Ready", settings.apps());
+    println!("a commit: {requests:.1} requests, {cpu:.1} ms of CPU ({} in all)", used.words());
+    Ok(json!({
+        "bench": "monorepo", "apps": settings.apps(), "median_ms": median, "requests_per_commit": requests,
+        "cpu_ms_per_commit": cpu,
+    }))
 }
 
+/// What one phase took.
 struct Phase {
+    begun: Instant,
+    before: Usage,
+}
+
+struct Taken {
     seconds: f64,
-    cpu: f64,
-    requests: u64,
+    used: Usage,
 }
 
 impl Phase {
-    fn end(
-        begun: Instant,
-        cpu: f64,
-        before: &[(lockstep_cluster::Verb, u64)],
-        operator: &lockstep_operator::Handle,
-    ) -> Self {
-        let seconds = begun.elapsed().as_secs_f64();
-        Self { seconds, cpu: process::cpu_seconds() - cpu, requests: writes_between(before, &requests(operator)) }
+    async fn begin(operator: &mut Running) -> anyhow::Result<Self> {
+        Ok(Self { before: operator.usage().await?, begun: Instant::now() })
+    }
+
+    /// Ends the time now; what is used is counted until nothing is asked any more.
+    async fn end(self, operator: &mut Running) -> anyhow::Result<Taken> {
+        let seconds = self.begun.elapsed().as_secs_f64();
+        settle(operator).await?;
+        Ok(Taken { seconds, used: operator.usage().await?.since(&self.before) })
     }
 }
 
-/// Waits until nothing is asked of the API server any more.
-pub(crate) async fn settle(operator: &lockstep_operator::Handle) {
-    let mut last = requests(operator);
+impl Taken {
+    fn print(&self, name: &str, floor: f64, apps: usize) {
+        let (ratio, apps) = (self.seconds / floor, apps as f64);
+        let (requests, cpu) = (self.used.total() as f64 / apps, self.used.cpu * 1000.0 / apps);
+        println!("{name:<26} {:>8.2} {ratio:>6.2} {requests:>9.2} {cpu:>8.2}  {}", self.seconds, self.used.words());
+    }
+
+    fn json(&self, floor: f64, apps: usize) -> Value {
+        let apps = apps as f64;
+        json!({
+            "seconds": self.seconds, "ratio": self.seconds / floor,
+            "requests_per_app": self.used.total() as f64 / apps, "cpu_ms_per_app": self.used.cpu * 1000.0 / apps,
+        })
+    }
+}
+
+/// Waits until nothing has been asked of the API server for three seconds.
+pub(crate) async fn settle(operator: &mut Running) -> anyhow::Result<()> {
+    let mut last = operator.usage().await?.total();
     loop {
         tokio::time::sleep(Duration::from_secs(3)).await;
-        let now = requests(operator);
+        let now = operator.usage().await?.total();
         if now == last {
-            return;
+            return Ok(());
         }
         last = now;
     }
@@ -146,7 +148,7 @@ async fn floor(bench: &Bench, settings: &Settings) -> anyhow::Result<Duration> {
     bench.cluster.create("/api/v1/namespaces", &body).await?;
     let begun = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
-    for place in 0..settings.apps {
+    for place in 0..settings.apps() {
         let (cluster, namespace) = (bench.cluster.clone(), namespace.clone());
         tasks.spawn(async move { apply_all(&cluster, &namespace, place).await });
         if tasks.len() >= 32 {
@@ -174,19 +176,13 @@ async fn until_available(bench: &Bench, settings: &Settings, namespace: &str) ->
     let resource = bench.cluster.resource(&Gvk::new("apps", "v1", "Deployment")).await?;
     let mut watch = Watch::new(bench.cluster.clone(), resource, "app");
     let mut available = std::collections::HashSet::new();
-    while available.len() < settings.apps {
+    while available.len() < settings.apps() {
         if let WatchEvent::Live(object) = watch.next().await
             && object.namespace() == namespace
-            && is_available(&object)
+            && is_true(&object, "Available")
         {
             available.insert(object.name().to_owned());
         }
     }
     Ok(())
-}
-
-fn is_available(object: &Object) -> bool {
-    let conditions = object.at(&["status", "conditions"]).and_then(Value::as_list);
-    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    conditions.into_iter().flatten().any(|one| text(one, "type") == "Available" && text(one, "status") == "True")
 }
