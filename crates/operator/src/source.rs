@@ -111,7 +111,7 @@ async fn follow_folder(key: &SourceKey, root: &str, messages: &mpsc::Sender<Mess
 async fn follow_git(key: &SourceKey, git: Git, cluster: Cluster, messages: &mpsc::Sender<Message>) {
     let SourceKey::Git { url, reference, submodules, interval, namespace, secret } = key else { return };
     let credentials = loop {
-        match credentials(&cluster, namespace, url, secret.as_deref()).await {
+        match self::credentials(&cluster, namespace, url, secret.as_deref()).await {
             Ok(credentials) => break credentials,
             Err(problem) => {
                 if !tell(messages, key, Err(problem)).await {
@@ -127,9 +127,10 @@ async fn follow_git(key: &SourceKey, git: Git, cluster: Cluster, messages: &mpsc
     let mut watcher = git.watch(&spec, options);
     loop {
         let news = match watcher.next().await {
-            Ok(revision) => git.open(&spec, &revision).await,
+            Ok(revision) => git.open(watcher.spec(), &revision).await,
             Err(error) => Err(error),
         };
+        let failed = news.is_err();
         let news = news.map_err(|error| problem_of(&error)).map(|snapshot| Snapshot {
             revision: RevisionInfo {
                 id: snapshot.commit.id.to_string(),
@@ -140,6 +141,13 @@ async fn follow_git(key: &SourceKey, git: Git, cluster: Cluster, messages: &mpsc
         });
         if !tell(messages, key, news).await {
             return;
+        }
+        if failed {
+            // The next answer counts even if it is the same, and the Secret may have been mended meanwhile.
+            watcher.forget();
+            if let Ok(credentials) = self::credentials(&cluster, namespace, url, secret.as_deref()).await {
+                watcher.set_credentials(credentials);
+            }
         }
     }
 }

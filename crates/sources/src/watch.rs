@@ -10,7 +10,7 @@ use notify::{EventKind, RecursiveMode, Watcher as _};
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
-    Error, ErrorKind, Git, GitSpec, Result, Revision,
+    Credentials, Error, ErrorKind, Git, GitSpec, Result, Revision,
     local::Local,
     same_repository,
     url::{Location, locate},
@@ -64,7 +64,8 @@ pub struct Watcher {
     folder: Option<std::path::PathBuf>,
     events: Option<notify::RecommendedWatcher>,
     told: Option<std::result::Result<Revision, (ErrorKind, String)>>,
-    due: Instant,
+    /// When to ask again; not set before the first question.
+    due: Option<Instant>,
 }
 
 /// A local repository that cannot be watched (it is not there yet) is looked at so often.
@@ -77,7 +78,7 @@ impl Watcher {
             _ => None,
         };
         let poked = pokes.add(&spec.url);
-        Self { git, spec, options, poked, folder, events: None, told: None, due: Instant::now() }
+        Self { git, spec, options, poked, folder, events: None, told: None, due: None }
     }
 
     /// Returns what is watched.
@@ -85,20 +86,30 @@ impl Watcher {
         &self.spec
     }
 
+    /// Takes what was told last for not heard: the next answer is news, the same one too. For who could not use it.
+    pub fn forget(&mut self) {
+        self.told = None;
+    }
+
+    /// Goes on with other credentials.
+    pub fn set_credentials(&mut self, credentials: Credentials) {
+        self.spec.credentials = credentials;
+    }
+
     /// Waits for the next news: at first what the reference means now, then each other commit, and each failure once
     /// (and the recovery from it). Cancel safe: nothing is lost when the future is dropped.
     pub async fn next(&mut self) -> Result<Revision> {
         loop {
-            if self.told.is_some() {
+            if let Some(due) = self.due {
                 tokio::select! {
-                    () = self.poked.notified() => self.due = Instant::now(),
-                    () = tokio::time::sleep_until(self.due) => {}
+                    () = self.poked.notified() => self.due = Some(Instant::now()),
+                    () = tokio::time::sleep_until(due) => {}
                 }
             }
             // Watched first, so that nothing happens between the look and the watch.
             self.listen();
             let result = self.git.resolve(&self.spec).await;
-            self.due = Instant::now() + self.pause();
+            self.due = Some(Instant::now() + self.pause());
             let news = result.clone().map_err(|error| (error.kind(), error.message().to_owned()));
             if self.told.as_ref() != Some(&news) {
                 self.told = Some(news);
