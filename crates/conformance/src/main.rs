@@ -1,4 +1,4 @@
-//! Runs the recorded cases of the real tools: `lockstep-conformance AREA FOLDER [--filter TEXT]`.
+//! Runs the recorded cases of the real tools: `lockstep-conformance AREA FOLDER [--filter TEXT] [--topic A,B]`.
 //!
 //! Each area reads the format that the README of its folder describes, prints what failed, and last
 //! a line `N passed, M failed`. The exit code is 1 if a case failed and 2 if the folder is not readable.
@@ -60,7 +60,7 @@ const AREAS: &[(&str, Runner)] = &[
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (Some(area), Some(folder)) = (arguments.first(), arguments.get(1)) else {
-        eprintln!("usage: lockstep-conformance AREA FOLDER [--filter TEXT]");
+        eprintln!("usage: lockstep-conformance AREA FOLDER [--filter TEXT] [--topic A,B]");
         return ExitCode::from(2);
     };
     let Some((_, runner)) = AREAS.iter().find(|(name, _)| name == area) else {
@@ -68,8 +68,9 @@ fn main() -> ExitCode {
         eprintln!("no area {area}; there are: {}", names.join(", "));
         return ExitCode::from(2);
     };
-    let filter = arguments.iter().position(|a| a == "--filter").and_then(|i| arguments.get(i + 1));
-    let mut report = Report::new(filter.cloned());
+    let option = |name: &str| arguments.iter().position(|a| a == name).and_then(|i| arguments.get(i + 1));
+    let topics = option("--topic").map(|topics| topics.split(',').map(str::to_owned).collect());
+    let mut report = Report::new(option("--filter").cloned(), topics);
     if let Err(error) = runner(Path::new(folder), &mut report) {
         eprintln!("{area}: {error:#}");
         return ExitCode::from(2);

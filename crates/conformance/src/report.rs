@@ -7,6 +7,7 @@ use anyhow::Context;
 /// The result of a run so far.
 pub struct Report {
     filter: Option<String>,
+    topics: Option<Vec<String>>,
     /// Cases whose answer was the recorded one.
     pub passed: usize,
     /// Cases whose answer differed.
@@ -15,9 +16,14 @@ pub struct Report {
 
 #[allow(dead_code, reason = "an area built alone uses a part of this")]
 impl Report {
-    /// Starts a report over the cases whose name contains `filter`.
-    pub fn new(filter: Option<String>) -> Self {
-        Self { filter, passed: 0, failed: 0 }
+    /// Starts a report over the cases whose name contains `filter` and, in areas with topics, of these topics.
+    pub fn new(filter: Option<String>, topics: Option<Vec<String>>) -> Self {
+        Self { filter, topics, passed: 0, failed: 0 }
+    }
+
+    /// Tells whether the cases of this topic are wanted.
+    pub fn wants_topic(&self, topic: &str) -> bool {
+        self.topics.as_ref().is_none_or(|topics| topics.iter().any(|wanted| wanted == topic))
     }
 
     /// Tells whether the case of this name is wanted.
