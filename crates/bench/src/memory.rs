@@ -23,6 +23,11 @@ impl Counting {
     }
 }
 
+/// Returns the bytes that are allocated now, in MiB.
+pub(crate) fn live_mib() -> f64 {
+    super::ALLOCATOR.live.load(Ordering::Relaxed) as f64 / (1024.0 * 1024.0)
+}
+
 // SAFETY: every call is handed to the inner allocator as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

@@ -17,7 +17,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout},
 };
 
-use crate::process;
+use crate::{memory, process};
 
 /// What the operator has used so far.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub(crate) struct Usage {
     pub(crate) cpu: f64,
     /// The largest resident memory, in MiB.
     pub(crate) peak_mib: f64,
+    /// What is allocated now, in MiB.
+    pub(crate) heap_mib: f64,
 }
 
 impl Usage {
@@ -43,6 +45,7 @@ impl Usage {
             requests: requests.map(|((verb, now), (_, then))| (verb.clone(), now - then)).collect(),
             cpu: self.cpu - before.cpu,
             peak_mib: self.peak_mib,
+            heap_mib: self.heap_mib,
         }
     }
 
@@ -60,6 +63,7 @@ impl Usage {
             requests: requests.iter().map(|(verb, count)| (verb.clone(), count.as_u64().unwrap_or(0))).collect(),
             cpu: value["cpu"].as_f64().unwrap_or_default(),
             peak_mib: value["peak_mib"].as_f64().unwrap_or_default(),
+            heap_mib: value["heap_mib"].as_f64().unwrap_or_default(),
         })
     }
 }
@@ -140,5 +144,5 @@ fn usage(operator: &Handle) -> Value {
     let counted = Verb::ALL.iter().filter(|verb| **verb != Verb::Watch);
     let requests: serde_json::Map<String, Value> =
         counted.map(|verb| (verb.as_str().to_owned(), json!(counts.get(*verb)))).collect();
-    json!({"requests": requests, "cpu": process::cpu_seconds(), "peak_mib": process::peak_mib()})
+    json!({"requests": requests, "cpu": process::cpu_seconds(), "peak_mib": process::peak_mib(), "heap_mib": memory::live_mib()})
 }

@@ -43,10 +43,10 @@ pub(crate) enum Command {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Connection {
     /// The kubeconfig file; by default what kubectl would use.
-    #[arg(long, value_name = "FILE", env = "KUBECONFIG")]
+    #[arg(long, value_name = "FILE", env = "KUBECONFIG", global = true)]
     pub(crate) kubeconfig: Option<PathBuf>,
     /// The context of the kubeconfig.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(crate) context: Option<String>,
 }
 
@@ -100,6 +100,9 @@ pub(crate) struct Run {
     /// The address of metrics, health and webhooks.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     pub(crate) listen: std::net::SocketAddr,
+    /// The file with the secret that webhooks must prove to know; without one anybody may ask for a look.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) webhook_secret_file: Option<PathBuf>,
     /// Install the custom resource definitions at the start.
     #[arg(long)]
     pub(crate) install_crds: bool,

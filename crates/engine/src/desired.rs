@@ -212,6 +212,9 @@ fn scopes_of_definitions(objects: &[(Object, Place)]) -> HashMap<(String, String
         .collect()
 }
 
+/// What a kube-apiserver (1.36, `limit is 3145728`) takes in one request.
+const LARGEST_OBJECT: usize = 3 << 20;
+
 /// Makes one object ready; nothing for what asks to be skipped.
 fn desired(object: &Object, scope: Option<Scope>, namespace: &str, label: &str) -> Result<Option<Desired>, String> {
     let mut object = object.clone();
@@ -240,6 +243,14 @@ fn desired(object: &Object, scope: Option<Scope>, namespace: &str, label: &str) 
     object.set_label(APP_LABEL, label);
     object.root_mut().remove("status");
     let body: Arc<[u8]> = to_json(&object.to_value()).into_bytes().into();
+    if body.len() > LARGEST_OBJECT {
+        let megabytes = body.len() as f64 / f64::from(1 << 20);
+        return Err(format!(
+            "{} {} has {megabytes:.1} MiB, and an API server takes no request over 3 MiB; split it",
+            object.kind(),
+            object.name()
+        ));
+    }
     let phase = match &hook {
         Some(hook) => hook.phases.iter().find_map(|phase| match phase {
             HookPhase::At(phase) => Some(*phase),

@@ -76,6 +76,8 @@ pub enum ProblemKind {
     Forbidden,
     /// The plan would do harm and was refused.
     Refused,
+    /// Another App has an object.
+    Claimed,
     /// The kind is not known to the cluster; applied as soon as its definition is there.
     UnknownKind,
     /// The namespace is missing.
@@ -100,6 +102,7 @@ impl ProblemKind {
             Self::RenderFailed => "RenderFailed",
             Self::Forbidden => "Forbidden",
             Self::Refused => "Refused",
+            Self::Claimed => "Claimed",
             Self::UnknownKind => "UnknownKind",
             Self::NamespaceMissing => "NamespaceMissing",
             Self::Rejected => "Rejected",
@@ -112,7 +115,7 @@ impl ProblemKind {
 
     /// Tells whether nothing but a person's change can help.
     pub fn needs_a_person(self) -> bool {
-        matches!(self, Self::RenderFailed | Self::Forbidden | Self::Refused)
+        matches!(self, Self::RenderFailed | Self::Forbidden | Self::Refused | Self::Claimed)
     }
 }
 
@@ -174,6 +177,8 @@ pub enum Event {
     Wake,
     /// The rules of projects are others than before.
     RulesChanged,
+    /// Objects that other Apps had claimed are free.
+    ClaimsChanged,
     /// The cluster knows other kinds than before.
     KindsChanged,
 }

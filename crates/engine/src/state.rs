@@ -171,6 +171,11 @@ impl AppState {
         self.problem.as_ref().is_some_and(|problem| problem.kind == ProblemKind::UnknownKind)
     }
 
+    /// Tells whether another App has an object that this one wants.
+    pub fn waits_for_claim(&self) -> bool {
+        self.problem.as_ref().is_some_and(|problem| problem.kind == ProblemKind::Claimed)
+    }
+
     /// Tells whether `facts` say more than what was last written.
     pub fn is_behind(&self, facts: &AppStatus) -> bool {
         (self.status_due.is_some() || self.written != *facts) && !self.is_finding_its_feet() && !self.deleting

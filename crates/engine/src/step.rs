@@ -59,12 +59,8 @@ impl Step<'_, '_> {
             Event::Deleted { key, result } => self.deleted(&key, result),
             Event::Live { key, object } => self.live(&key, object.as_deref()),
             Event::Wake => {}
-            Event::RulesChanged => {
-                if self.state.problem.as_ref().is_some_and(|problem| problem.kind == ProblemKind::Forbidden) {
-                    self.state.rendered = None;
-                    self.state.retry_at = None;
-                }
-            }
+            Event::RulesChanged => self.ask_again(ProblemKind::Forbidden),
+            Event::ClaimsChanged => self.ask_again(ProblemKind::Claimed),
             Event::KindsChanged => {
                 if self.state.problem.as_ref().is_some_and(|problem| problem.kind == ProblemKind::UnknownKind) {
                     self.state.retry_at = Some(self.context.now);
@@ -263,16 +259,26 @@ impl Step<'_, '_> {
             }
         };
         let errors = prepared.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
-        let mut errors: Vec<String> = errors.map(ToString::to_string).collect();
-        errors.extend(
-            conflicts
-                .iter()
-                .map(|(key, owner)| format!("{key} belongs to the app {owner}; remove it from one of the two")),
-        );
+        let errors: Vec<String> = errors.map(ToString::to_string).collect();
         if !errors.is_empty() {
             return self.refuse(&revision, Problem::new(ProblemKind::RenderFailed, errors.join("\n")));
         }
+        if !conflicts.is_empty() {
+            let words = |(key, owner): &(ObjectKey, String)| {
+                format!("{key} belongs to the app {owner}; remove it from one of the two")
+            };
+            let words: Vec<String> = conflicts.iter().map(words).collect();
+            return self.refuse(&revision, Problem::new(ProblemKind::Claimed, words.join("\n")));
+        }
         self.start_run(revision, prepared);
+    }
+
+    /// Renders anew if this is what stood in the way.
+    fn ask_again(&mut self, obstacle: ProblemKind) {
+        if self.state.problem.as_ref().is_some_and(|problem| problem.kind == obstacle) {
+            self.state.rendered = None;
+            self.state.retry_at = None;
+        }
     }
 
     /// The revision is not applied and the cluster stays as it is.

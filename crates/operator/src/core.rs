@@ -22,7 +22,9 @@ use tokio::{
 };
 
 use crate::{
-    AppView, Settings, Told, notices,
+    AppView, Settings, Told,
+    claims::{Claimed, Claims},
+    notices,
     perform::{self, Apply},
     rendering::{self, Done, Job, Kept},
     rules::Projects,
@@ -54,6 +56,7 @@ enum Answer {
     Event(AppId, Event),
     Rendered(AppId, Ticket, Done),
     StatusWritten(AppId, bool),
+    FinalizerLost(AppId),
     Nothing,
 }
 
@@ -94,8 +97,7 @@ pub(crate) struct Core {
     projects: Projects,
     sources: HashMap<SourceKey, Source>,
     live: LiveIndex,
-    /// Which App wants an object: the first that asked for it.
-    claims: HashMap<ObjectKey, AppId>,
+    claims: Claims,
     dependents: HashMap<AppId, HashSet<AppId>>,
     timers: BinaryHeap<Reverse<(Timestamp, AppId)>>,
     tasks: JoinSet<Answer>,
@@ -125,7 +127,7 @@ impl Core {
             projects: Projects::default(),
             sources: HashMap::new(),
             live: LiveIndex::default(),
-            claims: HashMap::new(),
+            claims: Claims::default(),
             dependents: HashMap::new(),
             timers: BinaryHeap::new(),
             tasks: JoinSet::new(),
@@ -294,15 +296,16 @@ impl Core {
         if let Some(key) = &entry.source {
             self.stop_listening(id, key);
         }
-        self.claims.retain(|_, owner| owner != id);
+        self.claims.release(id);
         self.wake_dependents(id);
-        // Who was refused because of this App may go on.
-        self.wake_all();
+        self.claims_changed();
     }
 
-    fn wake_all(&mut self) {
-        let ids: Vec<AppId> = self.apps.keys().cloned().collect();
-        ids.iter().for_each(|id| self.step(id, Event::Wake));
+    /// Objects became free: Apps that were refused because of them ask again.
+    fn claims_changed(&mut self) {
+        let refused: Vec<AppId> =
+            self.apps.iter().filter(|(_, entry)| entry.state.waits_for_claim()).map(|(id, _)| id.clone()).collect();
+        refused.iter().for_each(|id| self.step(id, Event::ClaimsChanged));
     }
 
     fn take_project(&mut self, event: WatchEvent) {
@@ -429,12 +432,13 @@ impl Core {
 
     /// Finds whose an object is: the App that claims it, else the one that its label names.
     fn owner_of(&self, key: &ObjectKey) -> Option<AppId> {
-        if let Some(owner) = self.claims.get(key) {
-            return Some(owner.clone());
-        }
-        let label = self.live.get(key)?.app.as_ref()?;
-        let named = label.split_once('.').map(|(namespace, name)| AppId::new(namespace, name));
-        named.filter(|id| self.apps.contains_key(id))
+        self.claims.owner(key).cloned().or_else(|| self.labelled(key))
+    }
+
+    /// Returns the App that an object's label names, if there is such an App.
+    fn labelled(&self, key: &ObjectKey) -> Option<AppId> {
+        let (namespace, name) = self.live.get(key)?.app.as_ref()?.split_once('.')?;
+        Some(AppId::new(namespace, name)).filter(|id| self.apps.contains_key(id))
     }
 
     // Decisions and their effects.
@@ -496,9 +500,9 @@ impl Core {
                 let (version, finalizers) = (entry.version.clone(), entry.finalizers.clone());
                 let ours = effect == Effect::AddFinalizer;
                 self.tasks.spawn(async move {
-                    // A failure is logged there, and tried again when the App is next seen.
-                    match perform::set_finalizer(cluster, app, version, finalizers, ours).await {
-                        Ok(()) | Err(_) => Answer::Nothing,
+                    match perform::set_finalizer(cluster, app.clone(), version, finalizers, ours).await {
+                        true => Answer::Nothing,
+                        false => Answer::FinalizerLost(app),
                     }
                 });
             }
@@ -537,7 +541,16 @@ impl Core {
             }
             Answer::Rendered(id, ticket, done) => self.rendered(&id, ticket, done),
             Answer::StatusWritten(id, again) => self.status_written(&id, again),
+            Answer::FinalizerLost(id) => self.look_again(id),
             Answer::Nothing => {}
+        }
+    }
+
+    /// The App is decided about once more, as it is by then.
+    fn look_again(&mut self, id: AppId) {
+        if let Some(entry) = self.apps.get_mut(&id) {
+            entry.seen = None;
+            tokio::spawn(perform::look_again(self.cluster.clone(), id, self.messages.clone()));
         }
     }
 
@@ -547,30 +560,20 @@ impl Core {
         if done.rendered {
             tracing::debug!(app = %id, "rendered");
         }
-        let mut conflicts = Vec::new();
-        if let Ok(prepared) = &done.result {
-            let label = id.label();
-            for one in &prepared.desired {
-                match self.claims.get(&one.key) {
-                    Some(owner) if owner != id => conflicts.push((one.key.clone(), owner.to_string())),
-                    _ => {
-                        let other = self.live.get(&one.key).and_then(|live| live.app.clone());
-                        let other = other.filter(|app| **app != *label && self.exists(app));
-                        match other {
-                            Some(app) => conflicts.push((one.key.clone(), app.to_string())),
-                            None => {
-                                self.claims.insert(one.key.clone(), id.clone());
-                            }
-                        }
-                    }
-                }
+        let claimed = match &done.result {
+            Ok(prepared) => {
+                let wanted: Vec<&ObjectKey> = prepared.desired.iter().map(|one| &one.key).collect();
+                let mut claims = std::mem::take(&mut self.claims);
+                let claimed = claims.replace(id, &wanted, |key| self.labelled(key));
+                self.claims = claims;
+                claimed
             }
+            Err(_) => Claimed::default(),
+        };
+        self.step(id, Event::Rendered { ticket, result: done.result, conflicts: claimed.conflicts });
+        if claimed.released {
+            self.claims_changed();
         }
-        self.step(id, Event::Rendered { ticket, result: done.result, conflicts });
-    }
-
-    fn exists(&self, label: &str) -> bool {
-        label.split_once('.').is_some_and(|(namespace, name)| self.apps.contains_key(&AppId::new(namespace, name)))
     }
 
     fn write_status(&mut self, id: &AppId, status: Box<AppStatus>) {

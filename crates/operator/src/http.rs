@@ -16,24 +16,12 @@ use crate::Handle;
 
 /// Serves `/metrics`, `/healthz`, `/readyz` and `POST /api/webhook`.
 ///
-/// The webhook's secret is the environment's business: it comes with the state. Without one, a push only makes
-/// the sources look again at once, which anybody may ask for.
+/// `secret` is what webhooks must prove to know. Without one, a push only makes the sources look again at once, which
+/// anybody may ask for.
 ///
 /// # Errors
 /// The address cannot be listened on.
-pub async fn serve(operator: Handle, address: SocketAddr) -> std::io::Result<JoinHandle<()>> {
-    serve_with_secret(operator, address, None).await
-}
-
-/// As [`serve`], with the secret that webhooks must prove to know.
-///
-/// # Errors
-/// The address cannot be listened on.
-pub async fn serve_with_secret(
-    operator: Handle,
-    address: SocketAddr,
-    secret: Option<String>,
-) -> std::io::Result<JoinHandle<()>> {
+pub async fn serve(operator: Handle, address: SocketAddr, secret: Option<String>) -> std::io::Result<JoinHandle<()>> {
     let listener = tokio::net::TcpListener::bind(address).await?;
     let router = Router::new()
         .route("/healthz", get(|| async { "ok" }))

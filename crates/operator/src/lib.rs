@@ -9,6 +9,7 @@
 //! Why: with one owner there are no locks and no races between decisions; nobody waits, so one task is enough
 //! for thousands of Apps.
 
+mod claims;
 mod core;
 mod http;
 mod notices;
@@ -26,7 +27,7 @@ use lockstep_cluster::Cluster;
 use lockstep_engine::AppId;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-pub use http::{serve, serve_with_secret};
+pub use http::serve;
 pub use notices::Told;
 pub use source::credentials;
 

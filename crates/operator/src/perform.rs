@@ -1,13 +1,20 @@
 //! Performs effects and answers with events.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use lockstep_api::{API_VERSION, AppStatus, FINALIZER};
-use lockstep_cluster::{Cluster, Error};
-use lockstep_engine::{AppId, Event, Live, Problem, ProblemKind};
+use lockstep_cluster::{Cluster, Error, WatchEvent};
+use lockstep_engine::{AppId, Event, Live, ProblemKind};
 use lockstep_health::Rules;
 use lockstep_object::{Object, ObjectKey, Text};
 use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::core::Message;
+
+/// The first and the longest pause before an App is looked at again.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+const LAST_LOOK: Duration = Duration::from_secs(30);
 
 /// An object to apply.
 pub(crate) struct Apply {
@@ -84,26 +91,43 @@ pub(crate) async fn write_status(cluster: Cluster, app: AppId, status: Box<AppSt
     }
 }
 
-/// Puts our finalizer on an App or takes it away, if the App is as it was seen.
+/// Puts our finalizer on an App or takes it away, if the App is as it was seen. Tells whether it is done with.
 pub(crate) async fn set_finalizer(
     cluster: Cluster,
     app: AppId,
     version: String,
     finalizers: Vec<String>,
     ours: bool,
-) -> Result<(), Problem> {
+) -> bool {
     let mut wanted: Vec<String> = finalizers.into_iter().filter(|name| name != FINALIZER).collect();
     if ours {
         wanted.push(FINALIZER.to_owned());
     }
     let patch = json!({"metadata": {"resourceVersion": version, "finalizers": wanted}});
     match cluster.merge(&app_path(&app), &patch).await {
-        Ok(_) => Ok(()),
-        // The App changed meanwhile; the watch tells and it is decided anew. Or it is gone.
-        Err(error) if matches!(error.code(), Some(404 | 409)) => Ok(()),
+        Ok(_) => true,
+        Err(error) if error.is_not_found() => true,
+        // The App changed meanwhile, if only by a status that we wrote ourselves.
+        Err(error) if error.code() == Some(409) => false,
         Err(error) => {
             tracing::warn!(%app, %error, "the finalizer could not be written");
-            Err(error.problem())
+            false
+        }
+    }
+}
+
+/// Looks at an App until it can be seen, and tells the core as the watch would.
+pub(crate) async fn look_again(cluster: Cluster, app: AppId, messages: mpsc::Sender<Message>) {
+    let mut pause = FIRST_LOOK;
+    while !messages.is_closed() {
+        tokio::time::sleep(pause).await;
+        pause = (2 * pause).min(LAST_LOOK);
+        match cluster.get(&app_path(&app)).await {
+            // When the core is gone, there is nobody to tell.
+            Ok(object) => return messages.send(Message::App(WatchEvent::Live(object))).await.unwrap_or_default(),
+            // The watch tells that it is gone.
+            Err(error) if error.is_not_found() => return,
+            Err(error) => tracing::debug!(%app, %error, "the App cannot be looked at"),
         }
     }
 }

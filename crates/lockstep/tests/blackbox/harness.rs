@@ -107,14 +107,7 @@ impl Up {
 
     /// Waits until a condition holds; fails with what was printed.
     pub async fn until<T>(&self, what: &str, mut holds: impl AsyncFnMut(&Self) -> Option<T>) -> T {
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
-            if let Some(found) = holds(self).await {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("not after {} s: {what}\n{}", PATIENCE.as_secs(), self.printed());
+        until(what, &self.log, async || holds(self).await).await
     }
 
     pub fn printed(&self) -> String {
@@ -188,13 +181,20 @@ impl Drop for Up {
     }
 }
 
-async fn wait_for_file(file: &Path, log: &Path) {
+/// Waits until a condition holds; fails with what is in the log.
+pub async fn until<T>(what: &str, log: &Path, mut holds: impl AsyncFnMut() -> Option<T>) -> T {
     let begun = Instant::now();
-    while !file.exists() {
-        let printed = fs::read_to_string(log).unwrap_or_default();
-        assert!(begun.elapsed() < PATIENCE, "no kubeconfig after a minute\n{printed}");
+    while begun.elapsed() < PATIENCE {
+        if let Some(found) = holds().await {
+            return found;
+        }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    panic!("not after {} s: {what}\n{}", PATIENCE.as_secs(), fs::read_to_string(log).unwrap_or_default());
+}
+
+pub async fn wait_for_file(file: &Path, log: &Path) {
+    until("the kubeconfig is written", log, async || file.exists().then_some(())).await;
 }
 
 pub fn is_ready(app: &Object) -> bool {

@@ -1,7 +1,10 @@
 //! The product as a person meets it: the binary, a repository, a cluster.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::print_stderr)]
 
+mod adversity;
 mod harness;
+mod server;
+mod sources;
 
 use harness::{Repository, Up, config_map};
 use lockstep_object::ObjectKey;
