@@ -22,8 +22,9 @@ use tokio::{
 };
 
 use crate::{
-    AppView, Settings, Told,
+    AppView, Handle, Settings, Told,
     claims::{Claimed, Claims},
+    metrics::Metrics,
     notices,
     perform::{self, Apply},
     rendering::{self, Done, Job, Kept},
@@ -90,6 +91,7 @@ pub(crate) struct Core {
     settings: Settings,
     messages: mpsc::Sender<Message>,
     told: broadcast::Sender<Told>,
+    metrics: Metrics,
     rules: Arc<Rules>,
     watches: Arc<Watches>,
     pool: Arc<Semaphore>,
@@ -106,20 +108,16 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(
-        cluster: Cluster,
-        git: Git,
-        settings: Settings,
-        messages: mpsc::Sender<Message>,
-        told: broadcast::Sender<Told>,
-    ) -> Self {
+    pub(crate) fn new(handle: &Handle, settings: Settings) -> Self {
+        let messages = handle.messages.clone();
         let watches = Arc::new(Watches::new(messages.clone()));
         Self {
-            cluster,
-            git,
+            cluster: handle.cluster.clone(),
+            git: handle.git.clone(),
             settings,
             messages,
-            told,
+            told: handle.told.clone(),
+            metrics: handle.metrics.clone(),
             rules: Arc::new(Rules::builtin()),
             watches,
             pool: Arc::new(Semaphore::new(RENDERS)),
@@ -557,9 +555,7 @@ impl Core {
     fn rendered(&mut self, id: &AppId, ticket: Ticket, done: Done) {
         let Some(entry) = self.apps.get_mut(id) else { return };
         entry.kept = done.kept;
-        if done.rendered {
-            tracing::debug!(app = %id, "rendered");
-        }
+        if done.rendered { &self.metrics.rendered } else { &self.metrics.kept }.inc();
         let claimed = match &done.result {
             Ok(prepared) => {
                 let wanted: Vec<&ObjectKey> = prepared.desired.iter().map(|one| &one.key).collect();
@@ -608,6 +604,7 @@ impl Core {
         } else {
             tracing::info!(app = %id, reason = notice.reason, "{}", notice.message);
         }
+        self.metrics.tell(notice.reason);
         // A repair is told together with its drift; one event is enough.
         if notice.reason != "DriftRepaired" && !self.stopping {
             let uid = self.apps.get(id).map(|entry| entry.uid.clone()).unwrap_or_default();

@@ -1,15 +1,15 @@
 //! Metrics, health and webhooks over HTTP.
 
-use std::{fmt::Write, net::SocketAddr};
+use std::net::SocketAddr;
 
 use axum::{
     Router,
     body::Bytes,
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
-use lockstep_cluster::Verb;
 use tokio::task::JoinHandle;
 
 use crate::Handle;
@@ -62,29 +62,13 @@ async fn webhook(State((operator, secret)): State<Shared>, headers: HeaderMap, b
     }
 }
 
-/// Prints the metrics in the text format of Prometheus.
-async fn metrics(State((operator, _)): State<Shared>) -> (StatusCode, String) {
-    let Ok(apps) = operator.apps().await else { return (StatusCode::SERVICE_UNAVAILABLE, String::new()) };
-    let mut text =
-        String::from("# HELP lockstep_app_info The phase and health of each App.\n# TYPE lockstep_app_info gauge\n");
-    for app in &apps {
-        let line = writeln!(
-            text,
-            "lockstep_app_info{{namespace=\"{}\",name=\"{}\",phase=\"{:?}\",health=\"{:?}\"}} 1",
-            app.id.namespace, app.id.name, app.status.phase, app.status.health
-        );
-        line.expect("a String takes everything");
+/// The format that Prometheus asks for by this name.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+async fn metrics(State((operator, _)): State<Shared>) -> Response {
+    let Ok(apps) = operator.apps().await else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+    match operator.metrics.print(&apps, operator.cluster()) {
+        Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
-    text.push_str("# HELP lockstep_apps The number of Apps.\n# TYPE lockstep_apps gauge\n");
-    text.push_str(&format!("lockstep_apps {}\n", apps.len()));
-    text.push_str("# HELP lockstep_objects The number of objects that Apps own.\n# TYPE lockstep_objects gauge\n");
-    text.push_str(&format!("lockstep_objects {}\n", apps.iter().map(|app| app.objects).sum::<usize>()));
-    text.push_str(
-        "# HELP lockstep_api_requests_total Requests to the API server.\n# TYPE lockstep_api_requests_total counter\n",
-    );
-    for verb in Verb::ALL {
-        let count = operator.cluster().counts().get(verb);
-        text.push_str(&format!("lockstep_api_requests_total{{verb=\"{}\"}} {count}\n", verb.as_str()));
-    }
-    (StatusCode::OK, text)
 }

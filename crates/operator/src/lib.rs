@@ -12,6 +12,7 @@
 mod claims;
 mod core;
 mod http;
+mod metrics;
 mod notices;
 mod perform;
 mod rendering;
@@ -80,6 +81,7 @@ pub struct Handle {
     done: watch::Receiver<bool>,
     git: lockstep_sources::Git,
     cluster: Cluster,
+    metrics: metrics::Metrics,
 }
 
 /// Messages wait here when the core is busy; watches then read no further, which is the back-pressure wanted.
@@ -100,8 +102,9 @@ impl Operator {
         let (messages, inbox) = mpsc::channel(MESSAGES);
         let (told, _) = broadcast::channel(TOLD);
         let (done_sender, done) = watch::channel(false);
-        let handle = Handle { messages, told, done, git: git.clone(), cluster: cluster.clone() };
-        let core = Core::new(cluster, git, settings, handle.messages.clone(), handle.told.clone());
+        let metrics = metrics::Metrics::default();
+        let handle = Handle { messages, told, done, git, cluster, metrics };
+        let core = Core::new(&handle, settings);
         tokio::spawn(async move {
             core.run(inbox).await;
             // Nobody may be listening any more.

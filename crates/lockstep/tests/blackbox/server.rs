@@ -160,12 +160,11 @@ impl Run {
     /// Starts the operator for the test's namespace, with the administrator's token or another one.
     pub async fn start(server: &Server, token: Option<&str>, arguments: &[&str]) -> Self {
         let text = fs::read_to_string(&server.kubeconfig).unwrap();
-        let at = text.split("server: ").nth(1).and_then(|rest| rest.lines().next()).unwrap().trim().to_owned();
-        let authority = at.trim_matches('"').split("://").nth(1).unwrap().trim_end_matches('/').to_owned();
+        let authority = field(&text, "server").split("://").nth(1).unwrap().trim_end_matches('/').to_owned();
         let line = Line::to(authority.parse().unwrap()).await;
         let mut text = text.replace(&authority, &line.address.to_string());
         if let Some(token) = token {
-            let known = text.split("token: ").nth(1).and_then(|rest| rest.lines().next()).unwrap().to_owned();
+            let known = field(&text, "token").to_owned();
             text = text.replace(&known, token);
         }
         let (kubeconfig, log) = (server.folder.path().join("operator"), server.folder.path().join("run.log"));
@@ -232,4 +231,10 @@ pub fn lockstep(log: &Path) -> Command {
 /// An address that nobody listens on.
 fn free_address() -> SocketAddr {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Finds a field of a kubeconfig, in YAML of either style.
+fn field<'a>(text: &'a str, name: &str) -> &'a str {
+    let rest = text.split(&format!("{name}:")).nth(1).unwrap().trim_start();
+    rest.split([',', '}', '\n', ' ']).next().unwrap().trim_matches('"')
 }
