@@ -16,6 +16,12 @@ pub(crate) fn bad_value(value: &Value) -> String {
     }
 }
 
+/// Shows how two values differ, as lines of their JSON.
+pub(crate) fn difference(old: &Value, new: &Value) -> String {
+    let [old, new] = [old, new].map(|value| lockstep_object::to_json_pretty(value, " "));
+    similar::TextDiff::from_lines(&old, &new).unified_diff().context_radius(3).to_string()
+}
+
 /// Prints a value as Go prints a `map[string]interface{}`: `map[a:1 b:[x]]`.
 pub(crate) fn go_map(value: &Value) -> String {
     match value {

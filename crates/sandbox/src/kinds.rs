@@ -62,7 +62,7 @@ impl Server {
         if let Some(custom) = &write.resource.custom {
             return crate::custom::validate(custom, object, None);
         }
-        crate::validate::create(self, &write.resource, object)
+        crate::validation::create(&write.resource, object)
     }
 
     /// Validates a changed object.
@@ -70,7 +70,7 @@ impl Server {
         if let Some(custom) = &write.resource.custom {
             return crate::custom::validate(custom, new, Some(old));
         }
-        crate::validate::update(self, &write.resource, write.subresource.as_deref().unwrap_or_default(), old, new)
+        crate::validation::update(&write.resource, write.subresource.as_deref().unwrap_or_default(), old, new)
     }
 
     /// Admission of a new object before it is validated.

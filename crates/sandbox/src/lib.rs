@@ -61,7 +61,7 @@ mod table;
 mod times;
 mod tls;
 mod tokens;
-mod validate;
+mod validation;
 mod versions;
 mod watching;
 mod writing;

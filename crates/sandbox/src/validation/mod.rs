@@ -1,0 +1,107 @@
+//! Validation of built-in kinds, in the server's words and order (Kubernetes 1.36, `pkg/apis/*/validation`).
+//!
+//! Each kind has one function that checks a new object, or a changed one against its old form; the table
+//! [`CHECKS`] says which. Metadata is checked elsewhere, for all kinds alike ([`crate::names`]).
+
+mod address;
+mod affinity;
+mod autoscaler;
+mod batch;
+mod claims;
+mod cluster;
+mod config;
+mod containers;
+mod cron;
+mod endpoints;
+mod env;
+mod field;
+mod network;
+mod paths;
+mod pod;
+mod policies;
+mod probes;
+mod rbac;
+mod resources;
+mod security;
+mod selector;
+mod service;
+mod volumes;
+mod webhooks;
+mod workloads;
+
+use lockstep_object::Object;
+
+use crate::{catalog::Resource, status::Cause};
+
+use field::Causes;
+
+/// Checks an object; with its old form, if it changed.
+type Check = fn(&Object, Option<&Object>, &mut Causes);
+
+/// Who checks what: group, plural, function.
+const CHECKS: &[(&str, &str, Check)] = &[
+    ("", "configmaps", config::config_map),
+    ("", "endpoints", endpoints::endpoints),
+    ("", "events", cluster::event),
+    ("", "limitranges", policies::limit_range),
+    ("", "namespaces", cluster::namespace),
+    ("", "nodes", cluster::node),
+    ("", "persistentvolumeclaims", claims::claim),
+    ("", "persistentvolumes", claims::volume),
+    ("", "pods", pod::check),
+    ("", "replicationcontrollers", workloads::replication_controller),
+    ("", "resourcequotas", policies::quota),
+    ("", "secrets", config::secret),
+    ("", "services", service::check),
+    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations", webhooks::check),
+    ("admissionregistration.k8s.io", "validatingwebhookconfigurations", webhooks::check),
+    ("apps", "daemonsets", workloads::daemon_set),
+    ("apps", "deployments", workloads::deployment),
+    ("apps", "replicasets", workloads::replica_set),
+    ("apps", "statefulsets", workloads::stateful_set),
+    ("autoscaling", "horizontalpodautoscalers", autoscaler::check),
+    ("batch", "cronjobs", batch::cron_job),
+    ("batch", "jobs", batch::job),
+    ("coordination.k8s.io", "leases", policies::lease),
+    ("discovery.k8s.io", "endpointslices", endpoints::slice),
+    ("networking.k8s.io", "ingressclasses", network::ingress_class),
+    ("networking.k8s.io", "ingresses", network::ingress),
+    ("networking.k8s.io", "networkpolicies", network::policy),
+    ("node.k8s.io", "runtimeclasses", policies::runtime_class),
+    ("policy", "poddisruptionbudgets", policies::budget),
+    ("rbac.authorization.k8s.io", "clusterrolebindings", rbac::cluster_role_binding),
+    ("rbac.authorization.k8s.io", "clusterroles", rbac::cluster_role),
+    ("rbac.authorization.k8s.io", "rolebindings", rbac::role_binding),
+    ("rbac.authorization.k8s.io", "roles", rbac::role),
+    ("scheduling.k8s.io", "priorityclasses", policies::priority_class),
+    ("storage.k8s.io", "storageclasses", claims::class),
+];
+
+fn checks(resource: &Resource) -> Option<Check> {
+    let found = CHECKS.iter().find(|(group, plural, _)| resource.is(group, plural));
+    found.map(|(_, _, check)| *check)
+}
+
+/// Checks a new object.
+pub(crate) fn create(resource: &Resource, object: &Object) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    if let Some(check) = checks(resource) {
+        check(object, None, &mut causes);
+    }
+    causes
+}
+
+/// Checks a changed object, or a change of its subresource.
+pub(crate) fn update(resource: &Resource, subresource: &str, old: &Object, new: &Object) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    match subresource {
+        "" => {
+            if let Some(check) = checks(resource) {
+                check(new, Some(old), &mut causes);
+            }
+        }
+        "status" if resource.is("", "namespaces") => cluster::namespace_status(new, &mut causes),
+        _ => {}
+    }
+    causes
+}
