@@ -1,4 +1,5 @@
-//! Serves a sandbox on a port: `serve [ADDRESS] [TOKEN] [--bare] [--controllers]`.
+//! Serves a sandbox on a port: `serve [ADDRESS] [TOKEN] [--bare] [--controllers] [--kwok]`; the last has three nodes and no
+//! scheduler, as the cluster had in which the topic `controllers` was recorded.
 #![expect(clippy::print_stdout, reason = "a command-line example")]
 
 use std::{error::Error, time::Duration};
@@ -13,6 +14,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         bare: has("--bare"),
         controllers: has("--controllers"),
         kubelet_delay: Duration::from_millis(200),
+        nodes: if has("--kwok") { (0..3).map(|place| format!("kwok-{place}")).collect() } else { Vec::new() },
+        no_scheduler: has("--kwok"),
         admin_token: words.get(1).cloned(),
         ..Options::default()
     })?;

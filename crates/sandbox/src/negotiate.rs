@@ -26,9 +26,30 @@ pub(crate) enum Form {
     Metadata,
 }
 
+/// A version of `meta.k8s.io`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Meta {
+    /// `v1`.
+    #[default]
+    V1,
+    /// `v1beta1`.
+    V1Beta1,
+}
+
+impl Meta {
+    pub(crate) fn version(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V1Beta1 => "v1beta1",
+        }
+    }
+}
+
 /// The accepted form of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Accepted {
+    /// The version of `meta.k8s.io` that tables and partial metadata are shown in.
+    pub(crate) meta: Meta,
     pub(crate) encoding: Encoding,
     pub(crate) form: Form,
 }
@@ -95,11 +116,18 @@ pub(crate) fn accepted(accept: Option<&str>, pretty: bool) -> Outcome<Accepted> 
             Some("PartialObjectMetadata" | "PartialObjectMetadataList") => Some(Form::Metadata),
             Some(_) => None,
         };
-        let version = matches!(clause.parameter("v"), None | Some("v1"));
+        let meta = match clause.parameter("v") {
+            None | Some("v1") => Some(Meta::V1),
+            Some("v1beta1") => Some(Meta::V1Beta1),
+            Some(_) => None,
+        };
         let group = matches!(clause.parameter("g"), None | Some("meta.k8s.io"));
         match form {
-            Some(Form::Object) => return Ok(Accepted { encoding, form: Form::Object }),
-            Some(form) if version && group => return Ok(Accepted { encoding, form }),
+            Some(Form::Object) => return Ok(Accepted { encoding, ..Accepted::default() }),
+            Some(form) if group => match meta {
+                Some(meta) => return Ok(Accepted { encoding, form, meta }),
+                None => {}
+            },
             _ => {}
         }
     }

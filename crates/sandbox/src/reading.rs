@@ -46,19 +46,11 @@ impl Server {
         let value = self.shown(call, object);
         let value = match call.accepted.form {
             Form::Object => value,
-            Form::Metadata => crate::table::metadata_of(&value),
+            Form::Metadata => crate::table::metadata_of(&value, call.accepted.meta.version()),
             Form::Table => {
                 let version = text_at(&value, &["metadata", "resourceVersion"]).to_owned();
-                let include = call.query.get("includeObject").unwrap_or_default();
                 let metadata = map! { "resourceVersion" => version };
-                crate::table::table(
-                    &call.resource,
-                    std::slice::from_ref(&value),
-                    metadata,
-                    include,
-                    call.moment.now(),
-                    true,
-                )?
+                crate::table::table(&call.resource, std::slice::from_ref(&value), metadata, call.look())?
             }
         };
         Ok(Reply::value(code, call.accepted, &value))
@@ -93,16 +85,16 @@ impl Server {
                 })
             }
             Form::Metadata => {
-                let items: List = items.map(|item| crate::table::metadata_of(&item)).collect();
+                let version = call.accepted.meta.version();
+                let items: List = items.map(|item| crate::table::metadata_of(&item, version)).collect();
                 Value::Map(map! {
-                    "kind" => "PartialObjectMetadataList", "apiVersion" => "meta.k8s.io/v1",
+                    "kind" => "PartialObjectMetadataList", "apiVersion" => format!("meta.k8s.io/{version}"),
                     "metadata" => metadata, "items" => items,
                 })
             }
             Form::Table => {
                 let items: Vec<Value> = items.collect();
-                let include = call.query.get("includeObject").unwrap_or_default();
-                crate::table::table(&call.resource, &items, metadata, include, call.moment.now(), true)?
+                crate::table::table(&call.resource, &items, metadata, call.look())?
             }
         };
         Ok(Reply::value(200, call.accepted, &value))

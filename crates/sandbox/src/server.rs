@@ -85,6 +85,16 @@ impl Call<'_> {
         self.path.name.as_deref().unwrap_or_default()
     }
 
+    /// How a table that answers this request looks.
+    pub(crate) fn look(&self) -> crate::table::Look<'_> {
+        crate::table::Look {
+            include: self.query.get("includeObject").unwrap_or_default(),
+            version: self.accepted.meta.version(),
+            header: true,
+            now: self.moment.now(),
+        }
+    }
+
     pub(crate) fn agent(&self) -> &str {
         self.request.header("user-agent").unwrap_or_default()
     }

@@ -12,7 +12,7 @@ use lockstep_object::{Object, Value, to_json};
 use crate::{
     build::map,
     catalog::Resource,
-    negotiate::Form,
+    negotiate::{Accepted, Form},
     options::ListOptions,
     reading::{check_fields, parse_version},
     server::{Call, Reply, ReplyBody, Server},
@@ -32,7 +32,7 @@ pub(crate) struct Watch {
     namespace: Option<String>,
     name: Option<String>,
     options: ListOptions,
-    form: Form,
+    accepted: Accepted,
     include: String,
     seen: u64,
     initial: VecDeque<Arc<Stored>>,
@@ -74,7 +74,7 @@ impl Server {
             resource: call.resource.clone(),
             namespace: call.path.namespace.clone(),
             name: call.path.name.clone(),
-            form: call.accepted.form,
+            accepted: call.accepted,
             include: call.query.get("includeObject").unwrap_or_default().to_owned(),
             seen: if from_now || initial { self.store.version() } else { asked.unwrap_or_default() },
             initial: VecDeque::new(),
@@ -197,7 +197,7 @@ impl Watch {
             push_line(out, word, &line);
             return;
         }
-        if self.form == Form::Object && crate::versions::is_stored_form(&self.resource, &event.stored.object) {
+        if self.accepted.form == Form::Object && crate::versions::is_stored_form(&self.resource, &event.stored.object) {
             let json = event.json.get_or_init(|| to_json(&event.stored.object.to_value()).into_bytes().into());
             push_raw(out, word, json);
             return;
@@ -208,14 +208,16 @@ impl Watch {
 
     fn encode(&mut self, object: &Object, now: Timestamp) -> Value {
         let value = crate::versions::show(&self.resource, object);
-        match self.form {
+        match self.accepted.form {
             Form::Object => value,
-            Form::Metadata => crate::table::metadata_of(&value),
+            Form::Metadata => crate::table::metadata_of(&value, self.accepted.meta.version()),
             Form::Table => {
                 let version = object.str_at(&["metadata", "resourceVersion"]).to_owned();
                 let header = !std::mem::replace(&mut self.header_sent, true);
                 let metadata = map! { "resourceVersion" => version };
-                crate::table::table(&self.resource, &[value], metadata, &self.include, now, header).unwrap_or_default()
+                let look =
+                    crate::table::Look { include: &self.include, version: self.accepted.meta.version(), header, now };
+                crate::table::table(&self.resource, &[value], metadata, look).unwrap_or_default()
             }
         }
     }
@@ -231,9 +233,9 @@ impl Watch {
             "kind" => self.resource.kind.as_str(), "apiVersion" => self.resource.api_version(), "metadata" => metadata,
         };
         let value = crate::decode::zero_fields(server, &self.resource, Object::new(object));
-        let value = match self.form {
+        let value = match self.accepted.form {
             Form::Object => value.into_value(),
-            Form::Metadata => crate::table::metadata_of(&value.into_value()),
+            Form::Metadata => crate::table::metadata_of(&value.into_value(), self.accepted.meta.version()),
             Form::Table => self.encode(&value, now),
         };
         push_line(out, "BOOKMARK", &value);
