@@ -22,6 +22,8 @@ use crate::{
     watching::{Next, Watch},
 };
 
+const PROTOBUF: &[u8] = b"application/vnd.kubernetes.protobuf";
+
 /// An error of the service: a body that broke off, or a fault that a simulation wanted.
 pub type ServiceError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -85,15 +87,34 @@ impl SandboxService {
             Some(Ok(body)) => body,
             Some(Err(failure)) => return Ok(Err(failure)),
         };
+        let (body, headers) = match as_json(&parts.method, body, parts.headers) {
+            Ok(read) => read,
+            Err(failure) => return Ok(Err(failure)),
+        };
         Ok(Ok(Request {
             method: parts.method.as_str().to_owned(),
             path: parts.uri.path().to_owned(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
-            headers: parts.headers,
+            headers,
             body,
             certificate: self.user.clone(),
         }))
     }
+}
+
+/// Turns a body in protobuf into JSON; other bodies, and those of patches, stay as they are.
+fn as_json(
+    method: &http::Method,
+    body: Bytes,
+    mut headers: http::HeaderMap,
+) -> Result<(Bytes, http::HeaderMap), Failure> {
+    let protobuf = headers.get("content-type").is_some_and(|value| value.as_bytes().starts_with(PROTOBUF));
+    if !protobuf || body.is_empty() || method == http::Method::PATCH {
+        return Ok((body, headers));
+    }
+    let json = crate::gotypes::to_json_body(&body).map_err(Failure::bad_request)?;
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    Ok((json.into(), headers))
 }
 
 fn too_large() -> Failure {

@@ -29,6 +29,7 @@ mod deleting;
 mod document;
 mod documents;
 mod gofmt;
+mod gotypes;
 mod http_service;
 mod immutable;
 mod jsonpath;

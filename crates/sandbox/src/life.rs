@@ -76,7 +76,7 @@ impl Server {
     }
 
     /// A new namespace has an account and the certificate of the server; a bare server does without.
-    fn fill_namespace(&mut self, namespace: &Object, moment: &mut Moment) {
+    pub(crate) fn fill_namespace(&mut self, namespace: &Object, moment: &mut Moment) {
         if self.settings.bare {
             return;
         }

@@ -124,10 +124,11 @@ pub(crate) fn accepted(accept: Option<&str>, pretty: bool) -> Outcome<Accepted> 
         let group = matches!(clause.parameter("g"), None | Some("meta.k8s.io"));
         match form {
             Some(Form::Object) => return Ok(Accepted { encoding, ..Accepted::default() }),
-            Some(form) if group => match meta {
-                Some(meta) => return Ok(Accepted { encoding, form, meta }),
-                None => {}
-            },
+            Some(form) if group => {
+                if let Some(meta) = meta {
+                    return Ok(Accepted { encoding, form, meta });
+                }
+            }
             _ => {}
         }
     }

@@ -72,6 +72,19 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Object) {
     if generation(resource) != Generation::None {
         object.metadata_mut().insert("generation", 1);
     }
+    if resource.is("apps", "daemonsets") {
+        object.set_annotation(TEMPLATE_GENERATION, "1");
+    }
+}
+
+/// The annotation in which a DaemonSet's templates are counted, a field until `apps/v1`.
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+/// Counts the templates of a DaemonSet.
+fn count_templates(old: &Object, new: &mut Object) {
+    let known: i64 = old.annotation(TEMPLATE_GENERATION).and_then(|text| text.parse().ok()).unwrap_or_default();
+    let changed = old.at(&["spec", "template"]) != new.at(&["spec", "template"]);
+    new.set_annotation(TEMPLATE_GENERATION, &(known + i64::from(changed)).to_string());
 }
 
 /// Sets the status that a new object has.
@@ -94,6 +107,9 @@ pub(crate) fn prepare_update(resource: &Resource, old: &Object, new: &mut Object
                 new.root_mut().remove("status");
             }
         }
+    }
+    if resource.is("apps", "daemonsets") {
+        count_templates(old, new);
     }
     count_generation(resource, old, new);
 }

@@ -29,6 +29,13 @@ pub(crate) fn up() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Starts the cluster to ask it for facts.
+pub(crate) fn up_for_facts() -> anyhow::Result<crate::facts::Server> {
+    let kubeconfig = fs::read_to_string(start()?)?;
+    let url = kubeconfig.split('"').nth(1).context("the kubeconfig names no server")?;
+    Ok(crate::facts::Server { url: url.to_owned(), token: TOKEN.to_owned() })
+}
+
 /// Stops what `up` started.
 pub(crate) fn down() -> anyhow::Result<()> {
     let pids = folder().join("pids");

@@ -1,8 +1,9 @@
-//! Chores of the workspace: `cargo xtask tables|conformance|cluster`.
+//! Chores of the workspace: `cargo xtask tables|facts|conformance|cluster`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
 mod cluster;
 mod conformance;
+mod facts;
 mod tables;
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ use anyhow::Context;
 
 const USAGE: &str = "usage:
   cargo xtask tables FOLDER         make the table of kinds from FOLDER/openapi and FOLDER/discovery
+  cargo xtask facts                 ask a real server and Go for the sandbox's tables
   cargo xtask conformance FOLDER    run the recorded cases below FOLDER and hold what was reached
   cargo xtask cluster up|down|test  a real kube-apiserver on loopback; `test` runs the black-box suite on it";
 
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["tables", folder] => write_tables(Path::new(folder)),
+        ["facts"] => facts::write(),
         ["conformance", folder] => conformance::hold(Path::new(folder)),
         ["cluster", "up"] => cluster::up(),
         ["cluster", "down"] => cluster::down(),

@@ -23,21 +23,26 @@ pub(super) fn collect(server: &mut Server, moment: &mut Moment, store: &Arc<str>
     if owners.is_empty() {
         return false;
     }
-    let present = owners.iter().any(|owner| owner_is_there(server, object, owner));
-    if !present {
+    let (there, gone): (Vec<Value>, Vec<Value>) =
+        owners.iter().cloned().partition(|owner| owner_is_there(server, object, owner));
+    // An owner that is deleted in the foreground takes its dependents first.
+    let (waiting, solid): (Vec<Value>, Vec<Value>) =
+        there.into_iter().partition(|owner| owner_waits(server, object, owner));
+    if solid.is_empty() {
         delete(server, moment, object);
         return true;
     }
-    // An owner that is deleted in the foreground takes its dependents first.
-    let waits = owners.iter().any(|owner| owner_waits(server, object, owner));
-    if waits {
-        delete(server, moment, object);
+    if !gone.is_empty() || !waiting.is_empty() {
+        // Others still own it: only the references go.
+        let mut new = object.clone();
+        new.metadata_mut().insert("ownerReferences", solid);
+        update(server, moment, object, new, "", MANAGER);
         return true;
     }
     false
 }
 
-fn find_owner(server: &Server, object: &Object, owner: &Value) -> Option<Object> {
+pub(super) fn find_owner(server: &Server, object: &Object, owner: &Value) -> Option<Object> {
     let api_version = text_at(owner, &["apiVersion"]);
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
     let resource = server.catalog.any_version(group, text_at(owner, &["kind"]))?;
@@ -138,6 +143,7 @@ fn orphan(server: &mut Server, moment: &mut Moment, owner: &Object) {
 /// Ends a namespace: its objects go, then its finalizer.
 pub(super) fn namespace(server: &mut Server, moment: &mut Moment, object: &Object) {
     if !is_deleted(object) {
+        server.fill_namespace(object, moment);
         return;
     }
     let left = server.empty_namespace(object.name(), moment);

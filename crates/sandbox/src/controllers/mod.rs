@@ -4,10 +4,15 @@
 //! Changes put objects on a queue ([`Memory`]); what must wait (a kubelet's delay, a schedule) is a
 //! timer. [`step`] runs until the queue is empty and says when it wants to be called again.
 
+mod accounts;
+mod adoption;
+mod daemons;
 mod garbage;
 mod jobs;
 mod network;
+mod observers;
 mod pods;
+mod revisions;
 mod sets;
 mod workloads;
 
@@ -119,6 +124,13 @@ fn notice(server: &mut Server, event: &Event) {
             queue.insert(("/namespaces".into(), Name::new("", namespace)));
         }
     }
+    if event.change == Change::Deleted && accounts::belongs_to_namespace(&store, &name) {
+        queue.insert(("/namespaces".into(), Name::new("", namespace)));
+    }
+    if event.change == Change::Deleted && &*store == "/serviceaccounts" {
+        let secrets = server.store.bucket("/secrets").into_iter().flat_map(|bucket| bucket.range(Some(namespace)));
+        queue.extend(secrets.map(|(name, _)| (Arc::from("/secrets"), name.clone())));
+    }
     if event.change == Change::Deleted {
         let uid = crate::strategy::uid_of(object);
         queue.extend(server.store.dependents(uid));
@@ -138,18 +150,19 @@ fn reconcile(server: &mut Server, moment: &mut Moment, store: &Arc<str>, name: &
     }
     match &**store {
         "/namespaces" => garbage::namespace(server, moment, object),
+        "/secrets" => accounts::token_secret(server, moment, object),
         "/pods" => pods::pod(server, moment, object),
         "apps/deployments" => workloads::deployment(server, moment, object),
         "apps/replicasets" => workloads::replica_set(server, moment, object),
         "apps/statefulsets" => sets::stateful_set(server, moment, object),
-        "apps/daemonsets" => sets::daemon_set(server, moment, object),
+        "apps/daemonsets" => daemons::daemon_set(server, moment, object),
         "batch/jobs" => jobs::job(server, moment, object),
         "batch/cronjobs" => jobs::cron_job(server, moment, object),
         "/services" => network::service(server, moment, object),
         "networking.k8s.io/ingresses" => network::ingress(server, moment, object),
         "/persistentvolumeclaims" => network::claim(server, moment, object),
-        "policy/poddisruptionbudgets" => sets::budget(server, moment, object),
-        "autoscaling/horizontalpodautoscalers" => sets::autoscaler(server, moment, object),
+        "policy/poddisruptionbudgets" => observers::budget(server, moment, object),
+        "autoscaling/horizontalpodautoscalers" => observers::autoscaler(server, moment, object),
         _ => {}
     }
 }
@@ -277,25 +290,4 @@ fn condition(
     made.insert("reason", reason);
     made.insert("message", message);
     Value::Map(made)
-}
-
-/// A short hash of a pod template, in the letters that Kubernetes' own hashes have.
-fn template_hash(template: &Value) -> String {
-    use sha2::{Digest, Sha256};
-    const LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
-    let mut sorted = template.clone();
-    sort(&mut sorted);
-    let digest = Sha256::digest(lockstep_object::to_json(&sorted));
-    digest.iter().take(10).map(|byte| char::from(LETTERS[usize::from(byte % 27)])).collect()
-}
-
-fn sort(value: &mut Value) {
-    match value {
-        Value::Map(map) => {
-            map.sort_keys();
-            map.iter_mut().for_each(|(_, value)| sort(value));
-        }
-        Value::List(list) => list.make_mut().iter_mut().for_each(sort),
-        _ => {}
-    }
 }

@@ -37,10 +37,6 @@ pub(super) fn pod(server: &mut Server, moment: &mut Moment, object: &Object) {
     if object.str_at(&["status", "phase"]) != "Pending" || server.store.get("/nodes", "", node).is_none() {
         return;
     }
-    if let Some(reason) = failure(object) {
-        set_waiting(server, moment, object, &reason);
-        return;
-    }
     let delay = server.settings.kubelet_delay;
     let created = object.str_at(&["metadata", "creationTimestamp"]).to_owned();
     let started = object.annotation("sandbox.lockstep.dev/started").map(str::to_owned).unwrap_or(created);
@@ -53,31 +49,86 @@ pub(super) fn pod(server: &mut Server, moment: &mut Moment, object: &Object) {
         Some(due) if due > moment.now() && !delay.is_zero() => {
             later(server, moment, delay.min(std::time::Duration::from_millis(200)), object, STORE)
         }
-        _ => run(server, moment, object),
+        _ => match failure(server, object) {
+            Some(reason) if is_of_job(object) => end(server, moment, object, Some(&reason)),
+            Some(reason) => set_waiting(server, moment, object, &reason),
+            None if is_of_job(object) => end(server, moment, object, None),
+            None => run(server, moment, object),
+        },
     }
 }
 
+/// Gives a pod to the first node that it fits on.
 fn schedule(server: &mut Server, moment: &mut Moment, object: &Object) {
-    if !server.settings.scheduler {
+    let scheduler = object.str_at(&["spec", "schedulerName"]);
+    if !server.settings.scheduler || !matches!(scheduler, "" | "default-scheduler") {
         return;
     }
-    let node = server
-        .store
-        .bucket("/nodes")
-        .and_then(|bucket| bucket.range(None).next())
+    let value = object.to_value();
+    let wanted = value.get("spec").and_then(wanted_node);
+    let nodes = server.store.bucket("/nodes");
+    let found = nodes
+        .and_then(|nodes| {
+            let mut nodes = nodes.range(None);
+            nodes.find(|(name, node)| wanted.is_none_or(|wanted| *name.name == *wanted) && fits(&value, &node.object))
+        })
         .map(|(name, _)| name.name.to_string());
-    let Some(node) = node else { return };
-    let mut new = object.clone();
-    set_at(new.root_mut(), &["spec", "nodeName"], node);
     let time = moment.seconds();
+    let mut new = object.clone();
+    let Some(node) = found else {
+        let total = server.store.bucket("/nodes").map_or(0, crate::store::Bucket::len);
+        let text = format!("0/{total} nodes are available: {total} node(s) didn't match Pod's node affinity/selector.");
+        let mut conditions = list_at(&value, &["status", "conditions"]).to_vec();
+        if conditions.is_empty() {
+            conditions.push(Value::Map(map! {
+                "type" => "PodScheduled", "status" => "False", "lastProbeTime" => Value::Null,
+                "lastTransitionTime" => time, "reason" => "Unschedulable", "message" => text,
+            }));
+            set_at(new.root_mut(), &["status", "conditions"], conditions);
+            update(server, moment, object, new, "status", "kube-scheduler");
+        }
+        return;
+    };
+    set_at(new.root_mut(), &["spec", "nodeName"], node);
     set_condition(&mut new, "PodScheduled", "True", &time);
     server.store.put(&STORE.into(), new);
 }
 
-/// Says why a pod shall fail.
-fn failure(object: &Object) -> Option<String> {
-    if let Some(reason) = object.annotation(FAIL).filter(|reason| !reason.is_empty()) {
-        return Some(reason.to_owned());
+/// Returns the node that a pod of a DaemonSet is made for.
+fn wanted_node(spec: &Value) -> Option<&str> {
+    let terms = list_at(
+        spec,
+        &["affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"],
+    );
+    let fields = terms.iter().flat_map(|term| list_at(term, &["matchFields"]));
+    let named = fields.into_iter().find(|field| text_at(field, &["key"]) == "metadata.name")?;
+    list_at(named, &["values"]).first()?.as_str()
+}
+
+/// Returns the node that a pod is on, or is made for.
+pub(super) fn node_of(pod: &Object) -> Option<&str> {
+    match pod.str_at(&["spec", "nodeName"]) {
+        "" => pod.root().get("spec").and_then(wanted_node),
+        node => Some(node),
+    }
+}
+
+/// Tells whether a pod or template may run on a node, by its node selector.
+pub(super) fn fits(pod: &Value, node: &Object) -> bool {
+    let selector = pod.at(&["spec", "nodeSelector"]).and_then(Value::as_map);
+    selector.is_none_or(|selector| selector.iter().all(|(key, value)| node.label(key) == value.as_str()))
+}
+
+/// Says why a pod shall fail: by its own annotation, or one of what controls it.
+fn failure(server: &Server, object: &Object) -> Option<String> {
+    let mut one = Some(object.clone());
+    // Pod, ReplicaSet, Deployment; or Pod, Job, CronJob.
+    for _ in 0..3 {
+        let Some(current) = one else { break };
+        if let Some(reason) = current.annotation(FAIL).filter(|reason| !reason.is_empty()) {
+            return Some(reason.to_owned());
+        }
+        one = super::adoption::owner(server, &current);
     }
     let known: Vec<&str> = object.annotation(TAGS)?.split(',').map(str::trim).collect();
     let value = object.to_value();
@@ -124,38 +175,77 @@ fn is_of_job(object: &Object) -> bool {
 }
 
 fn run(server: &mut Server, moment: &mut Moment, object: &Object) {
-    let done = is_of_job(object);
+    let time = moment.seconds();
+    let statuses = statuses(object, |container| {
+        container_status(container, true, map! { "running" => map! { "startedAt" => time.as_str() } })
+    });
+    start(server, moment, object, "Running", statuses);
+}
+
+/// Ends a pod of a Job: well, or for a reason.
+fn end(server: &mut Server, moment: &mut Moment, object: &Object, failure: Option<&str>) {
+    let time = moment.seconds();
+    let statuses = statuses(object, |container| {
+        let end = map! {
+            "exitCode" => i64::from(failure.is_some()), "reason" => failure.unwrap_or("Completed"),
+            "startedAt" => time.as_str(), "finishedAt" => time.as_str(),
+        };
+        container_status(container, false, map! { "terminated" => end })
+    });
+    start(server, moment, object, if failure.is_some() { "Failed" } else { "Succeeded" }, statuses);
+}
+
+fn statuses(object: &Object, make: impl Fn(&Value) -> Value) -> Vec<Value> {
+    list_at(&object.to_value(), &["spec", "containers"]).iter().map(make).collect()
+}
+
+/// Gives a pod its address and the status of its containers.
+fn start(server: &mut Server, moment: &mut Moment, object: &Object, phase: &str, statuses: Vec<Value>) {
     let mut new = object.clone();
     let time = moment.seconds();
-    let value = object.to_value();
-    let statuses: Vec<Value> = list_at(&value, &["spec", "containers"])
-        .iter()
-        .map(|container| {
-            if done {
-                let end = map! { "exitCode" => 0, "reason" => "Completed", "startedAt" => time.as_str(), "finishedAt" => time.as_str() };
-                container_status(container, false, map! { "terminated" => end })
-            } else {
-                container_status(container, true, map! { "running" => map! { "startedAt" => time.as_str() } })
-            }
-        })
-        .collect();
     let number = moment.draw() % 65_000 + 2;
     let address = format!("10.244.{}.{}", number / 256, number % 256);
     let status = new.root_mut().map_entry("status");
-    status.insert("phase", if done { "Succeeded" } else { "Running" });
+    status.insert("phase", phase);
     status.insert("containerStatuses", statuses);
     status.insert("hostIP", "10.0.0.1");
     status.insert("hostIPs", vec![Value::Map(map! { "ip" => "10.0.0.1" })]);
     status.insert("podIP", address.as_str());
     status.insert("podIPs", vec![Value::Map(map! { "ip" => address.as_str() })]);
     status.insert("startTime", time.as_str());
-    let ready = if done { "False" } else { "True" };
+    let ready = if phase == "Running" { "True" } else { "False" };
     for (kind, truth) in
         [("Initialized", "True"), ("Ready", ready), ("ContainersReady", ready), ("PodScheduled", "True")]
     {
         set_condition(&mut new, kind, truth, &time);
     }
     update(server, moment, object, new, "status", KUBELET);
+}
+
+/// Counts the pods that have been ready for the owner's `minReadySeconds`; asks to be called when more will be.
+pub(super) fn count_available(
+    server: &mut Server,
+    moment: &Moment,
+    pods: &[Object],
+    owner: &Object,
+    store: &str,
+) -> i64 {
+    let least = owner.at(&["spec", "minReadySeconds"]).and_then(Value::as_i64).unwrap_or_default();
+    let mut available = 0;
+    for pod in pods.iter().filter(|pod| is_ready(pod)) {
+        let value = pod.to_value();
+        let since = list_at(&value, &["status", "conditions"])
+            .iter()
+            .find(|one| text_at(one, &["type"]) == "Ready")
+            .and_then(|one| text_at(one, &["lastTransitionTime"]).parse::<jiff::Timestamp>().ok());
+        let rest = since.map_or(0, |since| since.as_second() + least - moment.now().as_second());
+        if least == 0 || rest <= 0 {
+            available += 1;
+        } else {
+            later(server, moment, std::time::Duration::from_secs(rest.unsigned_abs()), owner, store);
+        }
+    }
+    available
 }
 
 /// Tells whether a pod is ready.

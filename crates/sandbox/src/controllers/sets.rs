@@ -1,16 +1,18 @@
-//! StatefulSets, DaemonSets, budgets and autoscalers.
+//! StatefulSets.
 
 use lockstep_object::{Map, Object, Value};
 
-use super::{condition, controlled, create, delete, is_deleted, owner_reference, pods, template_hash, write_status};
+use super::{
+    adoption::adopt,
+    controlled, create, delete, is_deleted, pods,
+    revisions::{self, HASH},
+    write_status,
+};
 use crate::{
-    build::{int_at, list_at, map, set_at, text_at},
+    build::{int_at, list_at, map, text_at},
     moment::Moment,
-    select::Labels,
     server::Server,
 };
-
-const HASH: &str = "controller-revision-hash";
 
 fn generation(object: &Object) -> i64 {
     int_at(&object.to_value(), &["metadata", "generation"]).unwrap_or_default()
@@ -20,40 +22,13 @@ fn count(pods: &[Object], wanted: impl Fn(&Object) -> bool) -> i64 {
     i64::try_from(pods.iter().filter(|pod| wanted(pod)).count()).unwrap_or_default()
 }
 
-/// Keeps the history of a template as a ControllerRevision; returns its hash.
-fn keep_revision(server: &mut Server, moment: &mut Moment, owner: &Object) -> String {
-    let template = owner.at(&["spec", "template"]).cloned().unwrap_or_default();
-    let hash = template_hash(&template);
-    let name = format!("{}-{hash}", owner.name());
-    let store = "apps/controllerrevisions";
-    if server.store.get(store, owner.namespace(), &name).is_none() {
-        let highest =
-            controlled(server, store, owner).iter().filter_map(|one| one.root().get("revision")?.as_i64()).max();
-        let mut labels = template.at(&["metadata", "labels"]).and_then(Value::as_map).cloned().unwrap_or_default();
-        labels.insert(HASH, hash.as_str());
-        let metadata = map! {
-            "name" => name, "namespace" => owner.namespace(), "labels" => labels, "ownerReferences" => vec![owner_reference(owner)],
-        };
-        let mut patched = template;
-        if let Value::Map(map) = &mut patched {
-            map.insert("$patch", "replace");
-        }
-        let data = map! { "spec" => map! { "template" => patched } };
-        let revision = map! {
-            "apiVersion" => "apps/v1", "kind" => "ControllerRevision", "metadata" => metadata,
-            "data" => data, "revision" => highest.unwrap_or_default() + 1,
-        };
-        create(server, moment, store, Object::new(revision));
-    }
-    hash
-}
-
 /// Keeps the numbered pods of a StatefulSet.
 pub(super) fn stateful_set(server: &mut Server, moment: &mut Moment, object: &Object) {
     if is_deleted(object) {
         return;
     }
-    let hash = keep_revision(server, moment, object);
+    adopt(server, moment, object, "/pods");
+    let hash = revisions::keep(server, moment, object);
     let revision = format!("{}-{hash}", object.name());
     let value = object.to_value();
     let wanted = int_at(&value, &["spec", "replicas"]).unwrap_or(1);
@@ -173,132 +148,7 @@ fn set_status(server: &mut Server, moment: &mut Moment, object: &Object, revisio
     status.insert("currentRevision", current);
     status.insert("updateRevision", revision);
     status.insert("collisionCount", 0);
-    status.insert("availableReplicas", ready);
-    write_status(server, moment, object, Value::Map(status));
-}
-
-/// Keeps a pod of a DaemonSet on every node.
-pub(super) fn daemon_set(server: &mut Server, moment: &mut Moment, object: &Object) {
-    if is_deleted(object) {
-        return;
-    }
-    let hash = keep_revision(server, moment, object);
-    let nodes: Vec<String> = server
-        .store
-        .bucket("/nodes")
-        .into_iter()
-        .flat_map(|bucket| bucket.range(None))
-        .map(|(name, _)| name.name.to_string())
-        .collect();
-    let pods = controlled(server, "/pods", object);
-    let template = object.at(&["spec", "template"]).cloned().unwrap_or_default();
-    let all_ready = pods.iter().all(pods::is_ready);
-    for node in &nodes {
-        match pods.iter().find(|pod| pod.str_at(&["spec", "nodeName"]) == node) {
-            None => {
-                let mut pod = pods::of_template(&template, object, &format!("{}-", object.name()));
-                pod.set_label(HASH, &hash);
-                pod.set_label("pod-template-generation", &generation(object).to_string());
-                set_at(pod.root_mut(), &["spec", "nodeName"], node.as_str());
-                create(server, moment, "/pods", pod);
-            }
-            Some(pod) if pod.label(HASH) != Some(&hash) && !is_deleted(pod) && all_ready => {
-                delete(server, moment, pod);
-                break;
-            }
-            Some(_) => {}
-        }
-    }
-    let pods: Vec<Object> = controlled(server, "/pods", object).into_iter().filter(|pod| !is_deleted(pod)).collect();
-    let wanted = i64::try_from(nodes.len()).unwrap_or_default();
-    let (ready, updated) = (count(&pods, pods::is_ready), count(&pods, |pod| pod.label(HASH) == Some(&hash)));
-    let mut status = map! {
-        "currentNumberScheduled" => count(&pods, |_| true), "numberMisscheduled" => 0, "desiredNumberScheduled" => wanted,
-        "numberReady" => ready, "observedGeneration" => generation(object),
-    };
-    let missing = (wanted - ready).max(0);
-    for (key, value) in
-        [("updatedNumberScheduled", updated), ("numberAvailable", ready), ("numberUnavailable", missing)]
-    {
-        if value > 0 {
-            status.insert(key, value);
-        }
-    }
-    write_status(server, moment, object, Value::Map(status));
-}
-
-/// Counts the pods of a PodDisruptionBudget.
-pub(super) fn budget(server: &mut Server, moment: &mut Moment, object: &Object) {
-    let value = object.to_value();
-    let labels = value.at(&["spec", "selector"]).and_then(Labels::of_selector);
-    let pods: Vec<Object> = server
-        .store
-        .bucket("/pods")
-        .into_iter()
-        .flat_map(|bucket| bucket.range(Some(object.namespace())))
-        .map(|(_, one)| one.object.clone())
-        .filter(|pod| labels.as_ref().is_some_and(|labels| labels.matches(pod)))
-        .collect();
-    let expected = i64::try_from(pods.len()).unwrap_or_default();
-    let healthy = count(&pods, pods::is_ready);
-    let part = |value: Option<&Value>| match value {
-        Some(Value::Int(number)) => Some(*number),
-        Some(Value::Text(text)) => {
-            text.trim_end_matches('%').parse::<i64>().ok().map(|share| (expected * share + 99) / 100)
-        }
-        _ => None,
-    };
-    let desired = match (part(value.at(&["spec", "minAvailable"])), part(value.at(&["spec", "maxUnavailable"]))) {
-        (Some(least), _) => least,
-        (None, Some(most)) => (expected - most).max(0),
-        _ => (expected - 1).max(0),
-    };
-    let allowed = (healthy - desired).max(0);
-    let allowed = if expected == 0 { 0 } else { allowed };
-    let old = object.root().get("status").cloned().unwrap_or_default();
-    let reason = if allowed > 0 { "SufficientPods" } else { "InsufficientPods" };
-    let mut made = condition(&old, "DisruptionAllowed", allowed > 0, reason, "", moment, false);
-    if let Value::Map(made) = &mut made {
-        made.insert("observedGeneration", generation(object));
-    }
-    let status = map! {
-        "observedGeneration" => generation(object), "disruptionsAllowed" => allowed, "currentHealthy" => healthy,
-        "desiredHealthy" => desired, "expectedPods" => expected, "conditions" => vec![made],
-    };
-    write_status(server, moment, object, Value::Map(status));
-}
-
-/// Says what an autoscaler sees: its target, and no metrics.
-pub(super) fn autoscaler(server: &mut Server, moment: &mut Moment, object: &Object) {
-    let target = object.at(&["spec", "scaleTargetRef"]).cloned().unwrap_or_default();
-    let api_version = text_at(&target, &["apiVersion"]);
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    let Some(resource) = server.catalog.any_version(group, text_at(&target, &["kind"])).cloned() else { return };
-    let found = server.store.get(&resource.store, object.namespace(), text_at(&target, &["name"]));
-    let replicas = found.and_then(|one| int_at(&one.object.to_value(), &["spec", "replicas"]));
-    let old = object.root().get("status").cloned().unwrap_or_default();
-    let mut status =
-        map! { "currentReplicas" => replicas.unwrap_or_default(), "desiredReplicas" => replicas.unwrap_or_default() };
-    let able = match replicas {
-        Some(_) => condition(
-            &old,
-            "AbleToScale",
-            true,
-            "SucceededGetScale",
-            "the HPA controller was able to get the target's current scale",
-            moment,
-            false,
-        ),
-        None => {
-            let text = format!(
-                "the HPA controller was unable to get the target's current scale: {} \"{}\" not found",
-                crate::status::qualified(&resource.plural, &resource.group),
-                text_at(&target, &["name"])
-            );
-            condition(&old, "AbleToScale", false, "FailedGetScale", &text, moment, false)
-        }
-    };
-    status.insert("conditions", vec![able]);
-    status.insert("currentMetrics", old.get("currentMetrics").cloned().unwrap_or_default());
+    let available = pods::count_available(server, moment, &pods, object, "apps/statefulsets");
+    status.insert("availableReplicas", available);
     write_status(server, moment, object, Value::Map(status));
 }

@@ -3,11 +3,12 @@
 use lockstep_object::{Map, Object, Value};
 
 use super::{
-    MANAGER, condition, controlled, create, delete, is_deleted, owner_reference, pods, template_hash, update,
+    MANAGER, adoption::adopt, condition, controlled, create, delete, is_deleted, owner_reference, pods, update,
     write_status,
 };
 use crate::{
     build::{int_at, list_at, map, set_at, text_at},
+    gotypes::template_hash,
     moment::Moment,
     server::Server,
 };
@@ -47,6 +48,7 @@ pub(super) fn deployment(server: &mut Server, moment: &mut Moment, object: &Obje
     if is_deleted(object) {
         return;
     }
+    adopt(server, moment, object, SETS);
     let template = object.at(&["spec", "template"]).cloned().unwrap_or_default();
     let hash = template_hash(&template);
     let sets = controlled(server, SETS, object);
@@ -55,6 +57,13 @@ pub(super) fn deployment(server: &mut Server, moment: &mut Moment, object: &Obje
     let newest = match newest {
         Some(set) => Some(set),
         None if paused => None,
+        // Old pods end before new ones begin.
+        None if is_recreate(object) && sets.iter().any(|set| replicas(set) > 0 || status_int(set, "replicas") > 0) => {
+            for set in sets.iter().filter(|set| replicas(set) > 0) {
+                scale(server, moment, set, 0, object);
+            }
+            None
+        }
         None => new_set(server, moment, object, &template, &hash, &sets),
     };
     if let Some(newest) = &newest
@@ -110,8 +119,7 @@ fn new_set(
     let highest = sets.iter().map(revision).max().unwrap_or_default();
     let old_total: i64 = sets.iter().map(replicas).sum();
     let (wanted, surge) = (replicas(owner), surge_of(owner));
-    let recreate = owner.str_at(&["spec", "strategy", "type"]) == "Recreate";
-    let start = if recreate && old_total > 0 { 0 } else { (wanted + surge - old_total).clamp(0, wanted) };
+    let start = (wanted + surge - old_total).clamp(0, wanted);
     let mut annotations = set_annotations(owner);
     annotations.insert(REVISION, (highest + 1).to_string());
     annotations.insert(DESIRED, wanted.to_string());
@@ -121,7 +129,10 @@ fn new_set(
         "labels" => template.at(&["metadata", "labels"]).cloned().unwrap_or_default(),
         "annotations" => annotations, "ownerReferences" => vec![owner_reference(owner)],
     };
-    let spec = map! { "replicas" => start, "selector" => selector, "template" => template };
+    let mut spec = map! { "replicas" => start, "selector" => selector, "template" => template };
+    if let Some(seconds) = owner.at(&["spec", "minReadySeconds"]) {
+        spec.insert("minReadySeconds", seconds.clone());
+    }
     let set = map! { "apiVersion" => "apps/v1", "kind" => "ReplicaSet", "metadata" => metadata, "spec" => spec };
     create(server, moment, SETS, Object::new(set))
 }
@@ -158,8 +169,12 @@ fn number(server: &mut Server, moment: &mut Moment, owner: &Object, newest: &Obj
     }
 }
 
+fn is_recreate(owner: &Object) -> bool {
+    owner.str_at(&["spec", "strategy", "type"]) == "Recreate"
+}
+
 fn surge_of(owner: &Object) -> i64 {
-    if owner.str_at(&["spec", "strategy", "type"]) == "Recreate" {
+    if is_recreate(owner) {
         return 0;
     }
     share(owner.at(&["spec", "strategy", "rollingUpdate", "maxSurge"]), replicas(owner), true)
@@ -178,7 +193,7 @@ fn scale(server: &mut Server, moment: &mut Moment, set: &Object, wanted: i64, ow
 fn roll(server: &mut Server, moment: &mut Moment, owner: &Object, newest: &Object, sets: &[Object]) {
     let old: Vec<&Object> = sets.iter().filter(|set| set.name() != newest.name()).collect();
     let wanted = replicas(owner);
-    if owner.str_at(&["spec", "strategy", "type"]) == "Recreate" {
+    if is_recreate(owner) {
         for set in &old {
             if replicas(set) > 0 {
                 scale(server, moment, set, 0, owner);
@@ -334,6 +349,7 @@ fn progress(
 
 /// Keeps as many pods as a ReplicaSet wants.
 pub(super) fn replica_set(server: &mut Server, moment: &mut Moment, object: &Object) {
+    adopt(server, moment, object, "/pods");
     let mut pods: Vec<Object> = controlled(server, "/pods", object)
         .into_iter()
         .filter(|pod| !is_deleted(pod) && !matches!(pod.str_at(&["status", "phase"]), "Succeeded" | "Failed"))
@@ -357,6 +373,7 @@ pub(super) fn replica_set(server: &mut Server, moment: &mut Moment, object: &Obj
         }
     }
     let ready = i64::try_from(pods.iter().filter(|pod| pods::is_ready(pod)).count()).unwrap_or_default();
+    let available = pods::count_available(server, moment, &pods, object, SETS);
     let total = i64::try_from(pods.len()).unwrap_or_default();
     let mut status = map! { "replicas" => total };
     if total > 0 {
@@ -364,7 +381,9 @@ pub(super) fn replica_set(server: &mut Server, moment: &mut Moment, object: &Obj
     }
     if ready > 0 {
         status.insert("readyReplicas", ready);
-        status.insert("availableReplicas", ready);
+    }
+    if available > 0 {
+        status.insert("availableReplicas", available);
     }
     status.insert("terminatingReplicas", 0);
     status.insert("observedGeneration", int_at(&object.to_value(), &["metadata", "generation"]).unwrap_or_default());

@@ -157,7 +157,7 @@ fn count(value: Option<&Value>) -> i64 {
 }
 
 /// Prints a number or text (`IntOrString`), a quantity too.
-fn plain(value: &Value) -> String {
+pub(crate) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| lockstep_object::to_json(value), str::to_owned)
 }
 

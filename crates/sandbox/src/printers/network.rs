@@ -23,11 +23,7 @@ pub(super) const KINDS: Kinds = &[
         ],
     ),
     ("", "endpoints", &[Name, With(endpoints), Age]),
-    (
-        "discovery.k8s.io",
-        "endpointslices",
-        &[Name, Text("addressType"), With(slice_ports), With(slice_addresses), Age],
-    ),
+    ("discovery.k8s.io", "endpointslices", &[Name, Text("addressType"), With(slice_ports), With(slice_addresses), Age]),
     (
         "networking.k8s.io",
         "ingresses",
@@ -40,11 +36,7 @@ pub(super) const KINDS: Kinds = &[
             Age,
         ],
     ),
-    (
-        "networking.k8s.io",
-        "ingressclasses",
-        &[With(class_name), Text("spec.controller"), With(class_parameters), Age],
-    ),
+    ("networking.k8s.io", "ingressclasses", &[With(class_name), Text("spec.controller"), With(class_parameters), Age]),
     ("networking.k8s.io", "networkpolicies", &[Name, Selector("spec.podSelector"), Age]),
     ("networking.k8s.io", "ipaddresses", &[Name, With(address_parent), Age]),
     (
@@ -109,7 +101,10 @@ fn endpoints(row: &Row<'_>) -> Value {
         }
         for port in ports {
             let number = int_at(port, &["port"]).unwrap_or_default();
-            words.extend(addresses().map(|ip| if ip.contains(':') { format!("[{ip}]:{number}") } else { format!("{ip}:{number}") }));
+            words.extend(
+                addresses()
+                    .map(|ip| if ip.contains(':') { format!("[{ip}]:{number}") } else { format!("{ip}:{number}") }),
+            );
         }
     }
     with_more(&words).into()

@@ -13,7 +13,11 @@ use crate::{
 };
 
 pub(super) const KINDS: Kinds = &[
-    ("", "configmaps", &[Name, With(|row| (super::count(row.at("data")) + super::count(row.at("binaryData"))).into()), Age]),
+    (
+        "",
+        "configmaps",
+        &[Name, With(|row| (super::count(row.at("data")) + super::count(row.at("binaryData"))).into()), Age],
+    ),
     ("", "secrets", &[Name, Text("type"), Count("data"), Age]),
     ("", "serviceaccounts", &[Name, Age]),
     ("", "namespaces", &[Name, Text("status.phase"), Age]),
@@ -34,7 +38,11 @@ pub(super) const KINDS: Kinds = &[
             TextOr("status.nodeInfo.containerRuntimeVersion", "<unknown>"),
         ],
     ),
-    ("", "componentstatuses", &[Name, With(|row| healthy(row, 0)), With(|row| healthy(row, 1)), With(|row| healthy(row, 2))]),
+    (
+        "",
+        "componentstatuses",
+        &[Name, With(|row| healthy(row, 0)), With(|row| healthy(row, 1)), With(|row| healthy(row, 2))],
+    ),
     ("", "events", EVENT),
     ("events.k8s.io", "events", EVENT),
     ("rbac.authorization.k8s.io", "rolebindings", BINDING),
@@ -69,7 +77,11 @@ pub(super) const KINDS: Kinds = &[
         "validatingadmissionpolicies",
         &[Name, Count("spec.validations"), With(parameter_kind), Age],
     ),
-    ("admissionregistration.k8s.io", "mutatingadmissionpolicies", &[Name, Count("spec.mutations"), With(parameter_kind), Age]),
+    (
+        "admissionregistration.k8s.io",
+        "mutatingadmissionpolicies",
+        &[Name, Count("spec.mutations"), With(parameter_kind), Age],
+    ),
     ("admissionregistration.k8s.io", "validatingadmissionpolicybindings", POLICY_BINDING),
     ("admissionregistration.k8s.io", "mutatingadmissionpolicybindings", POLICY_BINDING),
     (
@@ -103,7 +115,11 @@ pub(super) const KINDS: Kinds = &[
     ("resource.k8s.io", "deviceclasses", &[Name, Age]),
     ("resource.k8s.io", "resourceclaims", &[Name, With(claim_state), Age]),
     ("resource.k8s.io", "resourceclaimtemplates", &[Name, Age]),
-    ("resource.k8s.io", "resourceslices", &[Name, Text("spec.nodeName"), Text("spec.driver"), Text("spec.pool.name"), Age]),
+    (
+        "resource.k8s.io",
+        "resourceslices",
+        &[Name, Text("spec.nodeName"), Text("spec.driver"), Text("spec.pool.name"), Age],
+    ),
 ];
 
 const EVENT: &[super::Cell] = &[
@@ -133,7 +149,8 @@ const POLICY_BINDING: &[super::Cell] = &[Name, Text("spec.policyName"), With(par
 /// Lists what is used of what a quota allows; `limits` are those of `limits.*`.
 fn quota(row: &Row<'_>, limits: bool) -> Value {
     let Some(hard) = row.at("status.hard").and_then(Value::as_map) else { return "".into() };
-    let mut keys: Vec<&str> = hard.keys().map(|key| &**key).filter(|key| key.starts_with("limits.") == limits).collect();
+    let mut keys: Vec<&str> =
+        hard.keys().map(|key| &**key).filter(|key| key.starts_with("limits.") == limits).collect();
     keys.sort_unstable();
     let amount = |key: &str, which: &str| row.item.at(&["status", which, key]).map_or_else(|| "0".to_owned(), plain);
     let words = keys.iter().map(|key| format!("{key}: {}/{}", amount(key, "used"), amount(key, "hard")));
@@ -228,7 +245,8 @@ fn event_object(row: &Row<'_>) -> Value {
 }
 
 fn event_source(row: &Row<'_>) -> Value {
-    let first = |keys: [&str; 2]| keys.iter().map(|key| row.text(key)).find(|text| !text.is_empty()).unwrap_or_default();
+    let first =
+        |keys: [&str; 2]| keys.iter().map(|key| row.text(key)).find(|text| !text.is_empty()).unwrap_or_default();
     let component = first(["source.component", "reportingComponent"]);
     match first(["source.host", "reportingInstance"]) {
         "" => component.into(),
@@ -262,7 +280,8 @@ fn api_available(row: &Row<'_>) -> Value {
 }
 
 fn certificate_status(row: &Row<'_>) -> Value {
-    let has = |kind: &str| list_at(row.item, &["status", "conditions"]).iter().any(|one| text_at(one, &["type"]) == kind);
+    let has =
+        |kind: &str| list_at(row.item, &["status", "conditions"]).iter().any(|one| text_at(one, &["type"]) == kind);
     let mut words = vec![match (has("Denied"), has("Approved")) {
         (true, _) => "Denied",
         (false, true) => "Approved",

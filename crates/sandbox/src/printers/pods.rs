@@ -74,9 +74,10 @@ fn restarts_always(container: &Value) -> bool {
 
 fn summary(row: &Row<'_>) -> Summary {
     let mut summary = Summary::default();
-    let gated = row.list("status.conditions").iter().any(|one| {
-        text_at(one, &["type"]) == "PodScheduled" && text_at(one, &["reason"]) == "SchedulingGated"
-    });
+    let gated = row
+        .list("status.conditions")
+        .iter()
+        .any(|one| text_at(one, &["type"]) == "PodScheduled" && text_at(one, &["reason"]) == "SchedulingGated");
     let told = row.text("status.reason");
     let reason = if told.is_empty() { row.text("status.phase") } else { told };
     summary.reason = if gated { "SchedulingGated" } else { reason }.to_owned();

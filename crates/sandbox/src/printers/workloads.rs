@@ -34,7 +34,12 @@ pub(super) const KINDS: Kinds = &[
     (
         "",
         "podtemplates",
-        &[Name, Containers("template.spec.containers"), Images("template.spec.containers"), Labels("template.metadata.labels")],
+        &[
+            Name,
+            Containers("template.spec.containers"),
+            Images("template.spec.containers"),
+            Labels("template.metadata.labels"),
+        ],
     ),
     (
         "",
@@ -249,11 +254,16 @@ fn metric(spec: &Value, state: Option<&Value>) -> String {
         ("Resource" | "ContainerResource", None) => {
             let now = state.and_then(|state| int_at(state, &[field, "current", "averageUtilization"]));
             let now = now.map_or_else(|| "<unknown>".to_owned(), |percent| format!("{percent}%"));
-            let wanted = target("averageUtilization").map_or_else(|| "<auto>".to_owned(), |percent| format!("{percent}%"));
+            let wanted =
+                target("averageUtilization").map_or_else(|| "<auto>".to_owned(), |percent| format!("{percent}%"));
             format!("{name}: {now}/{wanted}")
         }
         ("Pods", average) => format!("{}/{}", current("averageValue"), average.unwrap_or_else(|| "0".to_owned())),
         (_, Some(target)) => format!("{}/{target} (avg)", current("averageValue")),
-        (_, None) => format!("{}/{}", current("value"), or(&target("value").unwrap_or_default(), "0").as_str().unwrap_or_default()),
+        (_, None) => format!(
+            "{}/{}",
+            current("value"),
+            or(&target("value").unwrap_or_default(), "0").as_str().unwrap_or_default()
+        ),
     }
 }

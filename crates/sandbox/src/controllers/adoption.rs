@@ -1,0 +1,64 @@
+//! Who belongs to whom: controllers adopt what their selector matches and nobody controls.
+
+use lockstep_object::{Object, Value};
+
+use super::{MANAGER, is_deleted, owner_reference, update};
+use crate::{
+    build::{list_at, text_at},
+    moment::Moment,
+    select::Labels,
+    server::Server,
+    strategy::uid_of,
+};
+
+/// Takes the objects of `store` that match the owner's selector, and lets go of those that do not any more.
+pub(super) fn adopt(server: &mut Server, moment: &mut Moment, owner: &Object, store: &str) {
+    if is_deleted(owner) {
+        return;
+    }
+    let Some(labels) = owner.at(&["spec", "selector"]).and_then(Labels::of_selector) else { return };
+    let bucket = server.store.bucket(store);
+    let found: Vec<Object> = bucket
+        .into_iter()
+        .flat_map(|bucket| bucket.range(Some(owner.namespace())))
+        .map(|(_, stored)| &stored.object)
+        .filter(|object| !is_deleted(object))
+        .filter(|object| match controller(object) {
+            None => labels.matches(object),
+            Some(uid) => uid == uid_of(owner) && !labels.matches(object),
+        })
+        .cloned()
+        .collect();
+    for object in found {
+        let mut owners = list_at(&object.to_value(), &["metadata", "ownerReferences"]).to_vec();
+        if controller(&object).is_none() {
+            owners.push(owner_reference(owner));
+        } else {
+            owners.retain(|one| text_at(one, &["uid"]) != uid_of(owner));
+        }
+        let mut new = object.clone();
+        if owners.is_empty() {
+            new.metadata_mut().remove("ownerReferences");
+        } else {
+            new.metadata_mut().insert("ownerReferences", owners);
+        }
+        update(server, moment, &object, new, "", MANAGER);
+    }
+}
+
+/// Returns the uid of what controls an object.
+pub(super) fn controller(object: &Object) -> Option<&str> {
+    let owners = list_at(object.root().get("metadata")?, &["ownerReferences"]).iter();
+    owners
+        .into_iter()
+        .find(|one| one.get("controller").and_then(Value::as_bool) == Some(true))
+        .map(|one| text_at(one, &["uid"]))
+}
+
+/// Returns what controls an object.
+pub(super) fn owner(server: &Server, object: &Object) -> Option<Object> {
+    let value = object.to_value();
+    let mut owners = list_at(&value, &["metadata", "ownerReferences"]).iter();
+    let owner = owners.find(|one| one.get("controller").and_then(Value::as_bool) == Some(true))?;
+    super::garbage::find_owner(server, object, owner)
+}
