@@ -50,6 +50,11 @@ pub struct Applied {
 }
 
 impl Cluster {
+    /// Tells whether as many writes are under way as may be.
+    pub fn is_saturated(&self) -> bool {
+        self.shared.writes.available_permits() == 0
+    }
+
     /// Returns a connection over a client: a socket's, or a server in the same process.
     pub fn new(client: kube::Client) -> Self {
         let shared = Shared {

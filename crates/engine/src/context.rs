@@ -87,6 +87,8 @@ pub struct DependencyFacts {
 
 /// What every decision may look at, beside the App's own state and the event.
 pub struct Context<'a> {
+    /// Whether writes wait for the API server: what can wait then is not added.
+    pub saturated: bool,
     /// The time.
     pub now: Timestamp,
     /// A random number, for jitter.

@@ -672,8 +672,8 @@ impl Step<'_, '_> {
             return;
         }
         let due = *self.state.status_due.get_or_insert(now + WORTH_TELLING);
-        if !self.tell_now && due > now {
-            self.wake_at(due);
+        if !self.tell_now && (due > now || self.context.saturated) {
+            self.wake_at(if due > now { due } else { now + WORTH_TELLING });
             return;
         }
         self.state.status_due = None;

@@ -443,13 +443,14 @@ impl Core {
 
     fn with_context<R>(&self, look: impl FnOnce(&Context<'_>) -> R) -> R {
         let dependency = |id: &AppId| self.facts_of(id);
-        look(&Context { now: crate::now(), random: self.random, live: &self.live, dependency: &dependency })
+        let saturated = self.cluster.is_saturated();
+        look(&Context { saturated, now: crate::now(), random: self.random, live: &self.live, dependency: &dependency })
     }
 
     fn facts_of(&self, id: &AppId) -> Option<DependencyFacts> {
         let entry = self.apps.get(id)?;
         let nobody = |_: &AppId| None;
-        let context = Context { now: crate::now(), random: 0, live: &self.live, dependency: &nobody };
+        let context = Context { saturated: false, now: crate::now(), random: 0, live: &self.live, dependency: &nobody };
         Some(entry.state.dependency_facts(&context))
     }
 

@@ -1,5 +1,7 @@
 //! What goes wrong: each has a clear condition, loses nothing, and is over without a person once its cause is.
 
+use std::io::Write;
+
 use lockstep_testkit::git::Repo;
 use serde_json::{Value, json};
 
@@ -53,6 +55,27 @@ async fn hostile_files_are_refused_with_their_name_and_change_nothing() {
     repo.commit("a link out of the repository");
     run.until_message(&server, "shop", "secret.yaml").await;
     assert!(server.config_map("a").await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_thousand_files_beside_the_manifests_are_no_burden() {
+    let (server, repo, run) = shop("many").await;
+    let mut stream =
+        "blob\nmark :1\ndata 2\nx\n\ncommit refs/heads/main\ncommitter Ada <ada@example.com> 1700000001 +0000\n\
+                      data 4\nmany\nfrom refs/heads/main^0\n"
+            .to_owned();
+    (0..100_000).for_each(|n| stream.push_str(&format!("M 644 :1 shop/assets/{}/{n}.txt\n", n % 100)));
+    stream.push_str(&format!("M 644 inline shop/a.yaml\ndata <<END\n{}END\n\n", config_map("a", "two")));
+    let mut import = std::process::Command::new("git")
+        .args(["fast-import", "--quiet"])
+        .current_dir(repo.path())
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    import.stdin.take().unwrap().write_all(stream.as_bytes()).unwrap();
+    assert!(import.wait().unwrap().success());
+    run.until_ready(&server, "shop", &repo.head()).await;
+    assert_eq!(server.config_map("a").await.unwrap().str_at(&["data", "key"]), "two");
 }
 
 #[tokio::test(flavor = "multi_thread")]
