@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::AppStatus;
+use crate::{AppStatus, KustomizeOptions};
 
 /// An App as it stands in the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -73,6 +73,9 @@ pub struct Source {
     /// How a chart is rendered, where the folder is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub helm: Option<HelmOptions>,
+    /// How a kustomization is built, where the folder is one, and what is changed without touching its file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kustomize: Option<KustomizeOptions>,
 }
 
 /// How a chart is rendered.

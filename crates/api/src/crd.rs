@@ -71,6 +71,10 @@ fn schema<T: JsonSchema>() -> Value {
         settings.meta_schema = None;
     });
     let mut value = settings.into_generator().into_root_schema_for::<T>().to_value();
+    if let Value::Object(root) = &mut value {
+        // Everything is inlined; as a property, the word is a field of ours.
+        root.remove("components");
+    }
     make_structural(&mut value);
     value
 }
@@ -78,8 +82,8 @@ fn schema<T: JsonSchema>() -> Value {
 fn make_structural(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            for key in ["title", "default", "$schema", "components"] {
-                if map.get(key).is_some_and(|value| key == "default" || !value.is_object() || key == "components") {
+            for key in ["title", "default", "$schema"] {
+                if map.get(key).is_some_and(|value| key == "default" || !value.is_object()) {
                     map.remove(key);
                 }
             }
@@ -106,5 +110,16 @@ mod tests {
             }
             assert!(text.contains("\"revision\"") || text.contains("\"sources\""));
         }
+    }
+
+    #[test]
+    fn every_option_of_a_kustomization_is_in_the_schema() {
+        let app = crds().into_iter().find(|crd| crd["spec"]["names"]["kind"] == "App").unwrap();
+        let source = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/source/properties";
+        let options = &app.pointer(source).unwrap()["kustomize"]["properties"];
+        let names: Vec<&String> = options.as_object().unwrap().keys().collect();
+        let written = serde_json::to_value(crate::KustomizeOptions::default()).unwrap();
+        assert!(written.as_object().unwrap().keys().all(|name| names.contains(&name)), "{names:?}");
+        assert!(options["components"]["type"] == "array" && options["labels"]["type"] == "object", "{options}");
     }
 }

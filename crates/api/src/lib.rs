@@ -9,6 +9,7 @@
 
 mod app;
 mod crd;
+mod kustomize;
 mod project;
 mod status;
 
@@ -17,6 +18,9 @@ pub use app::{
     SecretRef, Source, SyncPolicy,
 };
 pub use crd::crds;
+pub use kustomize::{
+    KustomizeImage, KustomizeOptions, KustomizePatch, KustomizeReplicas, KustomizeTarget, LoadRestrictor,
+};
 pub use project::{AllowedDestination, AllowedKind, Project, ProjectSpec};
 pub use status::{AppHealth, AppStatus, Condition, Drift, HistoryEntry, Outcome, Phase};
 

@@ -137,9 +137,29 @@ pub(crate) struct Render {
     /// The namespace of the release.
     #[arg(long, default_value = "default")]
     pub(crate) namespace: String,
+    /// Which files a kustomization may read.
+    #[arg(long, value_enum, default_value_t = LoadRestrictor::RootOnly)]
+    pub(crate) load_restrictor: LoadRestrictor,
+    /// Render the charts of a kustomization's field `helmCharts`, which must lie in the folder.
+    #[arg(long)]
+    pub(crate) enable_helm: bool,
+    /// Fetch the repositories and URLs that a kustomization names as bases.
+    #[arg(long)]
+    pub(crate) allow_remote_bases: bool,
     /// How to print.
     #[arg(short, long, value_enum, default_value_t = Output::Yaml)]
     pub(crate) output: Output,
+}
+
+/// Which files a kustomization may read, in kustomize's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LoadRestrictor {
+    /// Files in or below its folder.
+    #[value(name = "LoadRestrictionsRootOnly")]
+    RootOnly,
+    /// All files.
+    #[value(name = "LoadRestrictionsNone")]
+    None,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use lockstep_object::{Gvk, Object, from_json};
 use crate::{End, arguments, connect, render};
 
 pub(crate) async fn diff(arguments: arguments::Diff) -> anyhow::Result<End> {
-    let objects = render::objects_of(&arguments.folder)?;
+    let objects = render::objects_of(&arguments.folder).await?;
     let cluster = connect::connect(&arguments.connection).await?;
     let app = app_of(&arguments.namespace, &arguments.folder)?;
     let prepared = prepare(&app, &objects, &arguments.namespace, &*cluster.discovery());

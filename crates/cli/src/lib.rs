@@ -54,7 +54,7 @@ async fn dispatch(command: Command) -> anyhow::Result<End> {
         Command::Up(arguments) => up::up(arguments).await,
         Command::Run(arguments) => run::run(arguments).await,
         Command::Install(arguments) => install::install(arguments).await,
-        Command::Render(arguments) => render::render(&arguments),
+        Command::Render(arguments) => render::render(&arguments).await,
         Command::Diff(arguments) => diff::diff(arguments).await,
         Command::Sync(arguments) => sync::sync(arguments).await,
         Command::App(arguments) => app::app(arguments).await,

@@ -1,22 +1,46 @@
 //! `lockstep render`: the objects of a folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use lockstep_files::{FileTree, Kind};
+use lockstep_files::{FileTree, Reader};
 use lockstep_object::{Diagnostic, Object, Place, to_json_pretty, yaml};
-use lockstep_render::{HelmValues, RenderSpec, SourceKind, kustomize_build, recognise, template_output};
+use lockstep_operator::{MOST_REMOTES, fetch_remote};
+use lockstep_render::{
+    HelmValues, KustomizeSpec, LoadRestrictor, Need, NotBuilt, Remotes, RenderSpec, SourceKind, kustomize_build,
+    recognise, render_with, template_output,
+};
+use lockstep_sources::{CacheOptions, Credentials, Git, disk};
 
 use crate::{
     End,
     arguments::{self, Output},
 };
 
-pub(crate) fn render(arguments: &arguments::Render) -> anyhow::Result<End> {
-    if arguments.output == Output::Yaml {
-        return print_as_the_tools_do(arguments);
+pub(crate) async fn render(arguments: &arguments::Render) -> anyhow::Result<End> {
+    let folder = Folder::open(&arguments.folder)?;
+    let spec = RenderSpec {
+        path: folder.path.clone(),
+        name: arguments.name.clone(),
+        namespace: arguments.namespace.clone(),
+        values: HelmValues { files: Vec::new(), text: read_values(&arguments.values)? },
+        kustomize: KustomizeSpec {
+            load_restrictor: match arguments.load_restrictor {
+                arguments::LoadRestrictor::RootOnly => LoadRestrictor::RootOnly,
+                arguments::LoadRestrictor::None => LoadRestrictor::None,
+            },
+            enable_helm: arguments.enable_helm,
+            allow_remote_bases: arguments.allow_remote_bases,
+            ..KustomizeSpec::default()
+        },
+    };
+    if arguments.output == Output::Yaml
+        && let Some(text) = print_as_the_tools_do(&folder, &spec).await?
+    {
+        print!("{text}");
+        return Ok(End::Done);
     }
-    let objects = objects_of(&arguments.folder)?;
+    let objects = folder.objects(&spec).await?;
     match arguments.output {
         Output::Json => {
             let items: Vec<_> = objects.iter().map(|(object, _)| object.to_value()).collect();
@@ -28,26 +52,55 @@ pub(crate) fn render(arguments: &arguments::Render) -> anyhow::Result<End> {
     Ok(End::Done)
 }
 
-/// Prints the bytes of `kustomize build` or `helm template` where the folder is theirs, else the objects.
-fn print_as_the_tools_do(arguments: &arguments::Render) -> anyhow::Result<End> {
-    let reader = tree_of(&arguments.folder)?.reader();
-    let printed = match recognise(&reader, "")? {
-        SourceKind::Plain => {
-            print_objects(&objects_of(&arguments.folder)?);
-            return Ok(End::Done);
+/// Returns the bytes of `kustomize build` or `helm template` where the folder is theirs.
+async fn print_as_the_tools_do(folder: &Folder, spec: &RenderSpec) -> anyhow::Result<Option<String>> {
+    match recognise(&folder.reader, &folder.path)? {
+        SourceKind::Plain => Ok(None),
+        SourceKind::Helm => match template_output(&folder.reader, spec) {
+            Ok(text) => Ok(Some(text)),
+            Err(diagnostic) => folder.fail(*diagnostic),
+        },
+        SourceKind::Kustomize => {
+            let mut remotes = Fetching::default();
+            loop {
+                match kustomize_build(&folder.reader, &folder.path, &spec.kustomize, &remotes.fetched) {
+                    Ok((text, warnings)) => {
+                        warnings.iter().for_each(|warning| eprintln!("{}", warning.trim()));
+                        return Ok(Some(text));
+                    }
+                    Err(NotBuilt::Needs(need)) => remotes.fetch(need).await?,
+                    Err(NotBuilt::Wrong(diagnostic)) => return folder.fail(*diagnostic),
+                }
+            }
         }
-        SourceKind::Kustomize => kustomize_build(&reader, ""),
-        SourceKind::Helm => {
-            let values = HelmValues { files: Vec::new(), text: read_values(&arguments.values)? };
-            let (name, namespace) = (arguments.name.clone(), arguments.namespace.clone());
-            template_output(&reader, &RenderSpec { path: String::new(), name, namespace, values })
-        }
-    };
-    match printed {
-        Ok(text) => print!("{text}"),
-        Err(diagnostic) => report(&[*diagnostic])?,
     }
-    Ok(End::Done)
+}
+
+/// What was fetched for a rendering, and what fetches more.
+#[derive(Default)]
+struct Fetching {
+    fetched: Remotes,
+    rounds: usize,
+    git: Option<(Git, tempfile::TempDir)>,
+}
+
+impl Fetching {
+    async fn fetch(&mut self, need: Need) -> anyhow::Result<()> {
+        self.rounds += 1;
+        anyhow::ensure!(self.rounds <= MOST_REMOTES, "the kustomization names more than {MOST_REMOTES} remote bases");
+        let git = match &self.git {
+            Some((git, _)) => git.clone(),
+            None => {
+                let cache = tempfile::tempdir().context("cannot make a temporary folder")?;
+                let git = Git::new(CacheOptions::new(cache.path()))?;
+                self.git = Some((git.clone(), cache));
+                git
+            }
+        };
+        let fetched = fetch_remote(&git, &need, Credentials::default()).await;
+        self.fetched.insert(need, fetched);
+        Ok(())
+    }
 }
 
 fn read_values(file: &Option<std::path::PathBuf>) -> anyhow::Result<String> {
@@ -67,12 +120,57 @@ fn print_objects(objects: &[(Object, Place)]) {
 }
 
 /// Renders a folder of the disk; what is wrong with it is told, and an error ends it.
-pub(crate) fn objects_of(folder: &Path) -> anyhow::Result<Vec<(Object, Place)>> {
-    let tree = tree_of(folder)?;
-    let rendered = lockstep_render::render(&tree.reader(), &RenderSpec::default());
-    report(&rendered.diagnostics)?;
-    anyhow::ensure!(!rendered.objects.is_empty(), "{} holds no objects", folder.display());
-    Ok(rendered.objects)
+pub(crate) async fn objects_of(folder: &Path) -> anyhow::Result<Vec<(Object, Place)>> {
+    let folder = Folder::open(folder)?;
+    let spec = RenderSpec { path: folder.path.clone(), ..RenderSpec::default() };
+    folder.objects(&spec).await
+}
+
+/// A folder of the disk, in the tree of all files: a kustomization reads what lies beside it, too.
+struct Folder {
+    shown: PathBuf,
+    path: String,
+    reader: Reader,
+}
+
+impl Folder {
+    fn open(folder: &Path) -> anyhow::Result<Self> {
+        let real =
+            std::fs::canonicalize(folder).with_context(|| format!("cannot open the folder {}", folder.display()))?;
+        let path = real.to_str().with_context(|| format!("{} is not a name in UTF-8", real.display()))?;
+        let tree: FileTree = disk();
+        Ok(Self { shown: folder.to_owned(), path: path.trim_start_matches('/').to_owned(), reader: tree.reader() })
+    }
+
+    async fn objects(&self, spec: &RenderSpec) -> anyhow::Result<Vec<(Object, Place)>> {
+        let mut remotes = Fetching::default();
+        let rendered = loop {
+            let mut rendered = render_with(&self.reader, spec, &remotes.fetched);
+            match rendered.need.take() {
+                Some(need) => remotes.fetch(need).await?,
+                None => break rendered,
+            }
+        };
+        let diagnostics: Vec<Diagnostic> = rendered.diagnostics.into_iter().map(|one| self.place(one)).collect();
+        report(&diagnostics)?;
+        anyhow::ensure!(!rendered.objects.is_empty(), "{} holds no objects", self.shown.display());
+        Ok(rendered.objects)
+    }
+
+    /// Names the file as the person named the folder.
+    fn place(&self, mut diagnostic: Diagnostic) -> Diagnostic {
+        let file = &mut diagnostic.place.file;
+        if let Some(inside) = file.strip_prefix(&self.path) {
+            *file = self.shown.join(inside.trim_start_matches('/')).display().to_string();
+        } else if !file.is_empty() {
+            file.insert(0, '/');
+        }
+        diagnostic
+    }
+
+    fn fail<T>(&self, diagnostic: Diagnostic) -> anyhow::Result<Option<T>> {
+        report(&[self.place(diagnostic)]).map(|()| None)
+    }
 }
 
 /// Tells diagnostics; fails if one is an error.
@@ -87,32 +185,4 @@ pub(crate) fn report(diagnostics: &[Diagnostic]) -> anyhow::Result<()> {
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
     anyhow::ensure!(errors == 0, "the folder cannot be rendered: {errors} error{}", if errors == 1 { "" } else { "s" });
     Ok(())
-}
-
-/// Reads a folder of the disk into a tree, without `.git`.
-fn tree_of(folder: &Path) -> anyhow::Result<FileTree> {
-    let mut entries = Vec::new();
-    let mut folders = vec![(folder.to_owned(), String::new())];
-    while let Some((path, inside)) = folders.pop() {
-        let listing = std::fs::read_dir(&path).with_context(|| format!("cannot open the folder {}", path.display()))?;
-        for entry in listing {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let below = if inside.is_empty() { name.clone() } else { format!("{inside}/{name}") };
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                if name != ".git" {
-                    folders.push((entry.path(), below));
-                }
-            } else if kind.is_symlink() {
-                let target = std::fs::read_link(entry.path())?.to_string_lossy().into_owned();
-                entries.push((below, Kind::Link, target.into_bytes().into()));
-            } else if kind.is_file() {
-                let bytes =
-                    std::fs::read(entry.path()).with_context(|| format!("cannot read {}", entry.path().display()))?;
-                entries.push((below, Kind::File, bytes.into()));
-            }
-        }
-    }
-    Ok(FileTree::from_entries(entries)?)
 }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use crate::{End, arguments, connect, diff, render};
 
 pub(crate) async fn sync(arguments: arguments::Sync) -> anyhow::Result<End> {
-    let objects = render::objects_of(&arguments.folder)?;
+    let objects = render::objects_of(&arguments.folder).await?;
     let cluster = connect::connect(&arguments.connection).await?;
     let app = diff::app_of(&arguments.namespace, &arguments.folder)?;
     let prepared = prepare(&app, &objects, &arguments.namespace, &*cluster.discovery());

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
-use lockstep_files::Reader;
+use lockstep_files::{FileTree, Reader};
 use lockstep_object::Object;
 
 use crate::{
+    RemoteAddress,
     context::Context,
     error::Error,
     gosyntax::check_printable,
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// Which files a kustomization may read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum LoadRestrictor {
     /// Files in or below its folder (`LoadRestrictionsRootOnly`, the default of kustomize).
     #[default]
@@ -30,7 +31,7 @@ pub enum LoadRestrictor {
 }
 
 /// The order of the output, unless `sortOptions` says otherwise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Reorder {
     /// The order of the input: the library's default, and Flux's.
     #[default]
@@ -74,7 +75,7 @@ pub struct Options<'a> {
 }
 
 /// A chart that a kustomization asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Chart {
     /// The chart's folder in the tree.
     pub path: String,
@@ -107,32 +108,33 @@ pub trait ChartRenderer: Sync {
     fn render(&self, reader: &Reader, chart: &Chart) -> Result<String, String>;
 }
 
-/// The opened tree of a remote base.
-#[derive(Clone)]
-pub struct RemoteBase {
-    /// Reads the tree of the repository.
-    pub reader: Reader,
-    /// The folder in it that the address names.
-    pub root: String,
+/// Why a remote base could not be given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RemoteError {
+    /// It is not fetched yet: who builds fetches it and builds again.
+    Pending,
+    /// It cannot be fetched: why.
+    Failed(String),
 }
 
-/// Opens remote bases.
+/// Gives what lies outside of the tree. Nothing is fetched during a build: what is not there yet is
+/// [`RemoteError::Pending`], and whoever builds notes the address, fetches it and builds again.
 pub trait RemoteBases: Sync {
-    /// Opens the repository that an address such as `https://host/org/repo//path?ref=v1` names.
+    /// Returns the files of a repository.
     ///
     /// # Errors
-    /// Why it cannot be opened.
-    fn open(&self, url: &str) -> Result<RemoteBase, String>;
+    /// It is not there yet, or never will be.
+    fn open(&self, address: &RemoteAddress) -> Result<FileTree, RemoteError>;
 
-    /// Fetches one file.
+    /// Returns one file that is named by an `http(s)` URL.
     ///
     /// # Errors
-    /// Why it cannot be fetched.
-    fn file(&self, url: &str) -> Result<Vec<u8>, String>;
+    /// It is not there yet, or never will be.
+    fn file(&self, url: &str) -> Result<Vec<u8>, RemoteError>;
 }
 
 /// Changes to the root kustomization that an app asks for, made without touching its file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Overlay {
     /// Rules for images; they take the place of rules of the same name.
     pub images: Vec<ImageOverride>,
@@ -140,6 +142,8 @@ pub struct Overlay {
     pub patches: Vec<PatchOverride>,
     /// Folders of components, after those of the file.
     pub components: Vec<String>,
+    /// Whether components of this overlay that are not there are left out.
+    pub ignore_missing_components: bool,
     /// Takes the place of `namePrefix`.
     pub name_prefix: Option<String>,
     /// Takes the place of `nameSuffix`.
@@ -155,7 +159,7 @@ pub struct Overlay {
 }
 
 /// A rule for images; empty parts stay as they are.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ImageOverride {
     /// The image's name, without a tag.
     pub name: String,
@@ -168,7 +172,7 @@ pub struct ImageOverride {
 }
 
 /// A patch: a strategic merge or a JSON patch, as text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PatchOverride {
     /// The patch.
     pub patch: String,
@@ -177,7 +181,7 @@ pub struct PatchOverride {
 }
 
 /// Picks the objects of a patch; all parts are patterns, empty ones match all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TargetOverride {
     /// The group.
     pub group: String,
@@ -226,7 +230,7 @@ pub fn build_with_overlay(reader: &Reader, root: &str, options: &Options, overla
         folders_left: options.limits.folders,
     };
     let mut target = Target::read(loader, &mut shared)?;
-    overlay.change(&mut target.kustomization);
+    overlay.change(&mut target)?;
     let Kustomization { sort_options, build_metadata, .. } = target.kustomization.clone();
     let mut resources = target.build(&mut shared)?;
     if sort_options.is_some() || options.reorder == Reorder::Legacy {
@@ -307,7 +311,9 @@ fn scalar_value(scalar: &Scalar) -> lockstep_object::Value {
 }
 
 impl Overlay {
-    fn change(&self, kustomization: &mut Kustomization) {
+    fn change(&self, target: &mut Target) -> Result<(), Error> {
+        let components = self.components_of(&target.loader)?;
+        let kustomization = &mut target.kustomization;
         for image in &self.images {
             let rule = Image {
                 name: image.name.clone(),
@@ -322,7 +328,7 @@ impl Overlay {
             }
         }
         kustomization.patches.extend(self.patches.iter().map(PatchOverride::entry));
-        kustomization.components.extend(self.components.iter().cloned());
+        kustomization.components.extend(components);
         for (field, value) in [
             (&mut kustomization.name_prefix, &self.name_prefix),
             (&mut kustomization.name_suffix, &self.name_suffix),
@@ -343,6 +349,21 @@ impl Overlay {
                 None => kustomization.replicas.push(Replica { name: name.clone(), count: *count }),
             }
         }
+        Ok(())
+    }
+
+    fn components_of(&self, loader: &Loader) -> Result<Vec<String>, Error> {
+        let mut components = self.components.clone();
+        if self.ignore_missing_components {
+            let mut missing = Vec::new();
+            for path in components.iter().filter(|path| RemoteAddress::parse(path).is_none()) {
+                if loader.kind(&loader.join(path))?.is_none() {
+                    missing.push(path.clone());
+                }
+            }
+            components.retain(|path| !missing.contains(path));
+        }
+        Ok(components)
     }
 }
 

@@ -13,12 +13,13 @@ struct Parts {
     message: String,
     place: Option<Place>,
     malformed: bool,
+    remote: bool,
 }
 
 impl Error {
     /// Returns an error with this text.
     pub fn new(message: impl Into<String>) -> Self {
-        Self(Box::new(Parts { message: message.into(), place: None, malformed: false }))
+        Self(Box::new(Parts { message: message.into(), place: None, malformed: false, remote: false }))
     }
 
     /// Returns the text, worded as kustomize 5.8.1 words it (what it prints after `Error: `).
@@ -50,6 +51,17 @@ impl Error {
     /// Tells whether the cause is YAML's syntax.
     pub(crate) fn is_malformed(&self) -> bool {
         self.0.malformed
+    }
+
+    /// Marks the error as one of a remote base that is not allowed or not there yet.
+    pub(crate) fn remote(mut self) -> Self {
+        self.0.remote = true;
+        self
+    }
+
+    /// Tells whether the cause is a remote base that is not allowed or not fetched yet.
+    pub fn is_remote(&self) -> bool {
+        self.0.remote
     }
 
     /// Puts `prefix: ` before the text.

@@ -327,7 +327,7 @@ impl<'t> Fast<'t> {
             self.seek(from)?;
             if self.column.is_none_or(|column| column <= parent) {
                 let tag = resolve(&joined, Rules::V3);
-                return Some(Node::Scalar(Scalar { text: joined.into(), tag, style: Style::Plain }));
+                return Some(Node::Scalar(Scalar::new(joined, tag, Style::Plain)));
             }
         }
     }
@@ -360,7 +360,7 @@ impl<'t> Fast<'t> {
             (true, _) => unescape(inner)?.into(),
         };
         let style = if quote == b'"' { Style::Double } else { Style::Single };
-        Some((Scalar { text, tag: Tag::Str, style }, end + 1))
+        Some((Scalar::new(text, Tag::Str, style), end + 1))
     }
 
     /// Reads a quoted scalar over several lines.
@@ -392,7 +392,7 @@ impl<'t> Fast<'t> {
             }
             if let Some(close) = close {
                 let style = if quote == b'"' { Style::Double } else { Style::Single };
-                return Some((Scalar { text: joined.into(), tag: Tag::Str, style }, start + close + 1));
+                return Some((Scalar::new(joined, Tag::Str, style), start + close + 1));
             }
             start = line_end + 1;
             let indent = self.bytes.get(start..)?.iter().take_while(|byte| **byte == b' ').count();
@@ -546,7 +546,7 @@ impl<'t> Fast<'t> {
         }
         self.at = self.at.max(1);
         self.seek(here)?;
-        Some(Node::Scalar(Scalar { text: text.into(), tag: Tag::Str, style }))
+        Some(Node::Scalar(Scalar::new(text, Tag::Str, style)))
     }
 }
 
@@ -565,7 +565,7 @@ fn begins_plain(text: &str) -> bool {
 }
 
 fn plain(text: &str) -> Scalar {
-    Scalar { text: text.into(), tag: resolve(text, Rules::V3), style: Style::Plain }
+    Scalar::new(text, resolve(text, Rules::V3), Style::Plain)
 }
 
 /// Returns the place of the closing quote in a line.

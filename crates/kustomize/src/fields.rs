@@ -4,7 +4,7 @@ use crate::{
     config::FieldSpec,
     error::Error,
     id::{ResId, split_api_version},
-    node::{Node, Scalar},
+    node::{Node, Scalar, Shared},
     path::Kind,
     scalar::Tag,
     show,
@@ -105,18 +105,18 @@ fn walk(node: &mut Node, path: &[Box<str>], create: Option<Kind>, set: &mut Sett
 pub(crate) fn set_scalar(node: &mut Node, text: &str, tag: Tag) -> Result<(), Error> {
     match node {
         Node::Scalar(scalar) => {
-            *scalar = Scalar { text: text.into(), tag, style: scalar.style };
+            scalar.overwrite(Scalar::new(text, tag, scalar.style));
             Ok(())
         }
         other => Err(show::wrong_kind("ScalarNode", other)),
     }
 }
 
-/// Sets an entry of a map to a string.
-pub(crate) fn set_entry(node: &mut Node, key: &str, text: &str) -> Result<(), Error> {
+/// Sets an entry of a map to a string; `shared` names the places that this entry is added to.
+pub(crate) fn set_entry(node: &mut Node, key: &str, text: &str, shared: Shared) -> Result<(), Error> {
     match node {
         Node::Map(_) => {
-            node.set_field(key, Scalar { text: text.into(), tag: Tag::Str, style: crate::node::Style::Plain });
+            node.set_field(key, Scalar { shared, ..Scalar::string(text) });
             Ok(())
         }
         other if other.is_null() => Ok(()),

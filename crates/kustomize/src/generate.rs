@@ -41,7 +41,7 @@ pub(crate) fn secret(loader: &Loader, args: &GeneratorArgs, kind: &str) -> Resul
 
 fn text_node(text: &str) -> Node {
     let style = if text.contains('\n') { Style::Literal } else { Style::Plain };
-    Node::Scalar(Scalar { text: text.into(), tag: Tag::Str, style })
+    Node::Scalar(Scalar::new(text, Tag::Str, style))
 }
 
 fn base(args: &GeneratorArgs, kind: &str) -> Result<Node, Error> {
@@ -71,7 +71,7 @@ fn finish(node: Node, args: &GeneratorArgs) -> Resource {
         }
     }
     if options.immutable {
-        let truth = Scalar { text: "true".into(), tag: Tag::Bool, style: Style::Plain };
+        let truth = Scalar::new("true", Tag::Bool, Style::Plain);
         resource.node.insert("immutable", Node::Scalar(truth));
     }
     resource.memory.generated = true;

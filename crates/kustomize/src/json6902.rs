@@ -72,7 +72,7 @@ fn to_json(node: &mut Node) {
 }
 
 fn json_scalar(scalar: &Scalar) -> Scalar {
-    let of = |text: &str, tag| Scalar { text: text.into(), tag, style: Style::Plain };
+    let of = |text: &str, tag| Scalar::new(text, tag, Style::Plain);
     match scalar.settled() {
         Tag::Null => of("null", Tag::Null),
         Tag::Bool => of(if bool_value(&scalar.text) { "true" } else { "false" }, Tag::Bool),

@@ -4,7 +4,7 @@
 //! kustomize's errors. [`build`] reads through [`lockstep_files::Reader`], so every file that mattered is recorded.
 //!
 //! What not: no files, network or clock of its own. Charts are rendered by a [`ChartRenderer`], remote bases are
-//! opened by [`RemoteBases`]; both are values of [`Options`], and without them such fields are refused. External
+//! given by [`RemoteBases`]; both are values of [`Options`], and without them such fields are refused. External
 //! plugins (programs and containers) are never run.
 //!
 //! Why its own tree: kustomize edits YAML nodes, not values. Whether a scalar was quoted, tagged or plain decides
@@ -14,6 +14,7 @@
 #![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+mod address;
 mod build;
 mod config;
 mod context;
@@ -49,8 +50,9 @@ mod target;
 mod transform;
 mod vars;
 
+pub use address::RemoteAddress;
 pub use build::{
-    Build, Chart, ChartRenderer, ImageOverride, Limits, LoadRestrictor, Options, Overlay, PatchOverride, RemoteBase,
-    RemoteBases, Reorder, TargetOverride, build, build_with_overlay,
+    Build, Chart, ChartRenderer, ImageOverride, Limits, LoadRestrictor, Options, Overlay, PatchOverride, RemoteBases,
+    RemoteError, Reorder, TargetOverride, build, build_with_overlay,
 };
 pub use error::Error;

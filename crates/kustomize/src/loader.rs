@@ -2,7 +2,7 @@
 
 use lockstep_files::{Kind, Reader};
 
-use crate::{LoadRestrictor, RemoteBases, error::Error};
+use crate::{LoadRestrictor, RemoteAddress, RemoteBases, RemoteError, error::Error};
 
 /// Reads on behalf of one folder with a kustomization. Paths are those of the tree; texts show them with a leading `/`.
 #[derive(Clone)]
@@ -27,8 +27,8 @@ impl<'a> Loader<'a> {
     ) -> Result<Self, Error> {
         let loader =
             Self { reader, root: String::new(), visited: Vec::new(), repository: String::new(), restrictor, remote };
-        if remote_base(root) {
-            return loader.open_remote(root);
+        if let Some(address) = RemoteAddress::parse(root) {
+            return loader.open_remote(root, &address);
         }
         // A missing root is an empty one: the file is missed then.
         let root = clean(root);
@@ -62,7 +62,10 @@ impl<'a> Loader<'a> {
     pub(crate) fn load(&self, path: &str) -> Result<Vec<u8>, Error> {
         if is_url(path) {
             let Some(remote) = self.remote else { return Err(refused(path)) };
-            return remote.file(path).map_err(Error::new);
+            if RemoteAddress::names_repository(path) {
+                return Err(Error::new("URL is a git repository"));
+            }
+            return remote.file(path).map_err(remote_error);
         }
         let full = self.join(path);
         if path.starts_with('/') {
@@ -113,8 +116,8 @@ impl<'a> Loader<'a> {
         if path.is_empty() {
             return Err(Error::new("new root cannot be empty"));
         }
-        if remote_base(path) {
-            return self.open_remote(path);
+        if let Some(address) = RemoteAddress::parse(path) {
+            return self.open_remote(path, &address);
         }
         if path.starts_with('/') {
             return Err(Error::new(format!("new root '{path}' cannot be absolute")));
@@ -134,23 +137,23 @@ impl<'a> Loader<'a> {
         Ok(Self { root, visited, ..self.clone() })
     }
 
-    fn open_remote(&self, url: &str) -> Result<Self, Error> {
+    fn open_remote(&self, url: &str, address: &RemoteAddress) -> Result<Self, Error> {
         let Some(remote) = self.remote else { return Err(refused(url)) };
         if self.repository == url || self.visited.iter().any(|(repository, _)| repository == url) {
             return Err(Error::new(format!("cycle detected: URI '{url}' referenced by previous URI '{url}'")));
         }
-        let base = remote.open(url).map_err(Error::new)?;
+        let tree = remote.open(address).map_err(remote_error)?;
         let mut visited = self.visited.clone();
         visited.push((self.repository.clone(), self.root.clone()));
         let opened = Self {
-            reader: base.reader,
+            reader: tree.reader(),
             root: String::new(),
             visited,
             repository: url.to_owned(),
             restrictor: LoadRestrictor::RootOnly,
             remote: self.remote,
         };
-        let root = opened.folder(&clean(&base.root))?;
+        let root = opened.folder(&clean(&address.folder))?;
         Ok(Self { root, ..opened })
     }
 
@@ -192,7 +195,14 @@ impl<'a> Loader<'a> {
 }
 
 fn refused(url: &str) -> Error {
-    Error::new(format!("remote base '{url}' is not allowed here; copy it into the repository or allow remote bases"))
+    Error::new(format!("remote base '{url}' is not allowed")).remote()
+}
+
+fn remote_error(error: RemoteError) -> Error {
+    match error {
+        RemoteError::Failed(message) => Error::new(message),
+        RemoteError::Pending => Error::new("a remote base is not fetched yet").remote(),
+    }
 }
 
 /// Shows a path of the tree as texts do.
@@ -221,27 +231,4 @@ pub(crate) fn clean(path: &str) -> String {
 
 fn is_url(path: &str) -> bool {
     path.starts_with("http://") || path.starts_with("https://")
-}
-
-/// Tells whether kustomize would take the path for the address of a Git repository.
-fn remote_base(path: &str) -> bool {
-    if path.starts_with('/') {
-        return false;
-    }
-    let lower = path.to_ascii_lowercase();
-    let lower = lower.strip_prefix("git::").unwrap_or(&lower);
-    let address = lower.split('?').next().unwrap_or(lower);
-    for scheme in ["ssh://", "https://", "http://", "file://"] {
-        if let Some(rest) = address.strip_prefix(scheme) {
-            return scheme == "file://" && !rest.is_empty()
-                || rest.split('/').filter(|part| !part.is_empty()).count() >= 3;
-        }
-    }
-    let user = address.split_once('@').is_some_and(|(user, rest)| {
-        user.starts_with(|c: char| c.is_ascii_alphabetic())
-            && user.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-            && rest.contains([':', '/'])
-    });
-    user || address.starts_with("github.com/") && address.matches('/').count() >= 2
-        || address.starts_with("github.com:")
 }

@@ -78,14 +78,14 @@ impl Walker<'_> {
             if matches!(map_directive(&mut patch), Ok(Directive::Delete)) {
                 return Ok(None);
             }
-            return self.settle(patch, shape).map(Some);
+            return self.added_fields(patch, shape).map(Some);
         };
         if patch.is_null() {
             return Ok(None);
         }
         match map_directive(&mut patch)? {
             Directive::Delete => Ok(None),
-            Directive::Replace => self.settle(patch, shape).map(Some),
+            Directive::Replace => self.added_fields(patch, shape).map(Some),
             Directive::Merge => self.fields(dest, patch, shape).map(Some),
         }
     }
@@ -96,15 +96,15 @@ impl Walker<'_> {
         for (key, value) in entries {
             let inner = shape.map(|shape| self.schema.field(shape, &key.text));
             let change = changes.iter().position(|(known, _)| known.text == key.text).map(|at| changes.remove(at).1);
-            let style = if let Node::Scalar(scalar) = &value { Some(scalar.style) } else { None };
+            let former = if let Node::Scalar(scalar) = &value { Some((scalar.style, scalar.shared)) } else { None };
             let kept_null = change.is_none() && value.is_null();
             let Some(mut value) = self.walk(Some(value), change, inner)? else { continue };
             if value.is_null() && !kept_null {
                 continue;
             }
             // The field keeps the style that it had, so a quoted number stays a string.
-            if let (Node::Scalar(scalar), Some(style)) = (&mut value, style) {
-                scalar.style = style;
+            if let (Node::Scalar(scalar), Some((style, shared))) = (&mut value, former) {
+                (scalar.style, scalar.shared) = (style, shared);
             }
             merged.push((key, value));
         }
@@ -117,7 +117,47 @@ impl Walker<'_> {
         Ok(Node::Map(merged))
     }
 
-    /// What a merge does to a part that only one side has: nulls without a text go, keyed lists lose their doubles.
+    /// What a merge does to a part that a patch adds. kyaml puts the patch's own node in the place of the missing one
+    /// and goes on with both sides being that node: nulls go, directives are followed, keyed lists lose their doubles.
+    fn added(&self, mut node: Node, shape: Option<&Shape>) -> Result<Option<Node>, Error> {
+        let found;
+        let shape = match shape {
+            Some(shape) => Some(shape),
+            None => {
+                found = self.shape_of(&node);
+                found.as_ref()
+            }
+        };
+        match (&node, shape) {
+            (Node::Map(_), _) => match map_directive(&mut node)? {
+                Directive::Delete => Ok(None),
+                Directive::Merge | Directive::Replace => self.added_fields(node, shape).map(Some),
+            },
+            (Node::List(_), Some(Shape::List(Some(keys), element))) => match list_directive(&mut node)? {
+                Directive::Delete => Ok(None),
+                Directive::Merge | Directive::Replace => self.added_items(node, keys, Some(element)),
+            },
+            _ => Ok(Some(node)),
+        }
+    }
+
+    fn added_fields(&self, node: Node, shape: Option<&Shape>) -> Result<Node, Error> {
+        let Node::Map(entries) = node else { return Ok(node) };
+        let mut added = Vec::with_capacity(entries.len());
+        for (key, value) in entries {
+            let inner = shape.map(|shape| self.schema.field(shape, &key.text));
+            if let Some(value) = self.added(value, inner)?.filter(|value| !value.is_null()) {
+                added.push((key, value));
+            }
+        }
+        Ok(Node::Map(added))
+    }
+
+    fn added_items(&self, list: Node, keys: &[Box<str>], element: Option<&Shape>) -> Result<Option<Node>, Error> {
+        self.combine(into_items(Some(list)), None, keys, element)
+    }
+
+    /// What a merge does to a part that the patch leaves alone: nulls without a text go, keyed lists lose their doubles.
     fn settle(&self, node: Node, shape: Option<&Shape>) -> Result<Node, Error> {
         let Node::Map(entries) = node else { return Ok(node) };
         let mut settled = Vec::with_capacity(entries.len());
@@ -145,26 +185,27 @@ impl Walker<'_> {
             return Ok(None);
         }
         let Some(mut patch) = patch.filter(|patch| !patch.is_null()) else {
-            return self.combine(into_items(dest), Vec::new(), keys, element);
+            return self.combine(into_items(dest), Some(Vec::new()), keys, element);
         };
-        let Some(dest) = dest else { return self.combine(into_items(Some(patch)), Vec::new(), keys, element) };
+        let Some(dest) = dest else { return self.added_items(patch, keys, element) };
         match list_directive(&mut patch)? {
             Directive::Delete => Ok(None),
-            Directive::Replace => self.combine(into_items(Some(patch)), Vec::new(), keys, element),
-            Directive::Merge => self.combine(into_items(Some(dest)), into_items(Some(patch)), keys, element),
+            Directive::Replace => self.added_items(patch, keys, element),
+            Directive::Merge => self.combine(into_items(Some(dest)), Some(into_items(Some(patch))), keys, element),
         }
     }
 
+    /// Combines the elements of two lists by their keys; without a patch, of a list that the patch added.
     fn combine(
         &self,
         mut dest: Vec<Node>,
-        patch: Vec<Node>,
+        patch: Option<Vec<Node>>,
         keys: &[Box<str>],
         element: Option<&Shape>,
     ) -> Result<Option<Node>, Error> {
         let primitive = [Box::<str>::default()];
         let keys = if keys.is_empty() { &primitive[..] } else { keys };
-        let mut wanted = values_of(&dest, &patch, keys);
+        let mut wanted = values_of(&dest, patch.as_deref().unwrap_or_default(), keys);
         if keys.len() > 1 {
             unite(&mut wanted);
         }
@@ -177,11 +218,19 @@ impl Walker<'_> {
             let (keys, values) = valid_keys(&wanted, values, keys);
             let (search_keys, search_values) = valid_keys(std::slice::from_ref(&values), &values, &keys);
             let in_dest = find(&dest, &search_keys, &search_values);
-            let change = find(&patch, &search_keys, &search_values).map(|at| patch[at].clone());
-            // kyaml puts the old element back over one that the patch replaces.
-            let replaced =
-                change.as_ref().and_then(|change| change.get(DIRECTIVE)).is_some_and(|d| d.text() == "replace");
-            match self.walk(in_dest.map(|at| dest[at].clone()), change, element)?.filter(|value| !is_void(value)) {
+            let mut replaced = false;
+            let here = in_dest.map(|at| dest[at].clone());
+            let combined = match &patch {
+                None => here.map_or(Ok(None), |here| self.added(here, element))?,
+                Some(patch) => {
+                    let change = find(patch, &search_keys, &search_values).map(|at| patch[at].clone());
+                    // kyaml puts the old element back over one that the patch replaces.
+                    let directive = change.as_ref().and_then(|change| change.get(DIRECTIVE));
+                    replaced = directive.is_some_and(|directive| directive.text() == "replace");
+                    self.walk(here, change, element)?
+                }
+            };
+            match combined.filter(|value| !is_void(value)) {
                 None => set_element(&mut dest, None, &keys, &values),
                 Some(mut value) => {
                     complete(&mut value, &keys, &values);
@@ -332,7 +381,7 @@ fn complete(value: &mut Node, keys: &[Box<str>], values: &[Box<str>]) {
     for (key, text) in keys.iter().zip(values) {
         if key.is_empty() {
             if let Node::Scalar(scalar) = value {
-                *scalar = Scalar { text: text.clone(), tag: Tag::Open, style: scalar.style };
+                *scalar = Scalar::new(text.clone(), Tag::Open, scalar.style);
             }
         } else if value.get(key).is_none() && !text.is_empty() {
             value.set_field(key, Scalar::open(text));

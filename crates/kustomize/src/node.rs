@@ -29,17 +29,40 @@ pub(crate) struct Scalar {
     pub(crate) tag: Tag,
     /// How it was written.
     pub(crate) style: Style,
+    /// Which other scalars of the resource are one with it.
+    pub(crate) shared: Shared,
+}
+
+/// Names the scalars of a resource that kustomize keeps as one node: the places that a label or annotation was added
+/// to. What changes one of them later changes all. It is no part of a value: all compare equal.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shared(pub(crate) u32);
+
+impl PartialEq for Shared {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Scalar {
+    /// Returns a scalar.
+    pub(crate) fn new(text: impl Into<Box<str>>, tag: Tag, style: Style) -> Self {
+        Self { text: text.into(), tag, style, shared: Shared::default() }
+    }
+
     /// Returns a plain scalar without a tag.
     pub(crate) fn open(text: &str) -> Self {
-        Self { text: text.into(), tag: Tag::Open, style: Style::Plain }
+        Self::new(text, Tag::Open, Style::Plain)
     }
 
     /// Returns a string.
     pub(crate) fn string(text: &str) -> Self {
-        Self { text: text.into(), tag: Tag::Str, style: Style::Plain }
+        Self::new(text, Tag::Str, Style::Plain)
+    }
+
+    /// Takes the value of another scalar as go-yaml nodes are overwritten: the place stays one with its like.
+    pub(crate) fn overwrite(&mut self, value: Scalar) {
+        *self = Scalar { shared: self.shared, ..value };
     }
 
     /// Returns the text of a string once it is printed and read again.
@@ -118,7 +141,7 @@ impl Default for Node {
 impl Node {
     /// Returns null.
     pub(crate) fn null() -> Self {
-        Self::Scalar(Scalar { text: Box::default(), tag: Tag::Null, style: Style::Plain })
+        Self::Scalar(Scalar::new("", Tag::Null, Style::Plain))
     }
 
     /// Returns a string.
@@ -218,8 +241,12 @@ impl Node {
 
     /// Sets a key to a scalar as kyaml's `FieldSetter` does: the style of the former value stays.
     pub(crate) fn set_field(&mut self, key: &str, mut value: Scalar) {
-        value.style = match self.get(key) {
-            Some(Node::Scalar(known)) => known.style,
+        value.style = match self.get_mut(key) {
+            Some(Node::Scalar(known)) => {
+                value.style = known.style;
+                known.overwrite(value);
+                return;
+            }
             Some(_) => Style::Plain,
             None if matches!(value.tag, Tag::Open | Tag::Str) && crate::scalar::is_no_string(&value.text) => {
                 Style::Double
@@ -240,6 +267,16 @@ impl Node {
             }
         };
         Some(&mut entries[place].1)
+    }
+
+    /// Calls a function with every scalar below that is one with others.
+    pub(crate) fn each_shared(&mut self, visit: &mut impl FnMut(&mut Scalar)) {
+        match self {
+            Self::Scalar(scalar) if scalar.shared.0 != 0 => visit(scalar),
+            Self::Scalar(_) => {}
+            Self::List(items) => items.iter_mut().for_each(|item| item.each_shared(visit)),
+            Self::Map(entries) => entries.iter_mut().for_each(|(_, value)| value.each_shared(visit)),
+        }
     }
 
     /// Returns the number of nodes below, itself included.

@@ -138,6 +138,7 @@ impl Ready {
                     if *remember {
                         resource.store_previous_id();
                     }
+                    resource.part_shared();
                     resource.show_memory();
                     patch.apply(&mut resources[place].node)?;
                 }
@@ -211,6 +212,10 @@ fn merge_all(
         let gvk = resource.gvk();
         copy.node.insert("apiVersion", Node::open(&gvk.api_version()));
         copy.node.insert("kind", Node::open(patch.kind()));
+        // kustomize takes these as texts and writes them again, so that a null is the text `null`.
+        for field in ["labels", "annotations"] {
+            copy.set_texts(field, patch.texts(field));
+        }
         merge_one(resource, &copy, schema)?;
     }
     resources.retain(|resource| !resource.node.is_empty());
@@ -244,6 +249,7 @@ fn merge_one(resource: &mut Resource, patch: &Resource, schema: &MergeSchema) ->
         resource.set_name(&name);
     }
     resource.set_namespace(&namespace);
+    resource.unite_shared();
     Ok(())
 }
 

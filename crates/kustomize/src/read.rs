@@ -262,7 +262,7 @@ impl Reader<'_> {
         };
         // An explicit tag is printed too, so quotes do not make it a string.
         let style = if explicit { Style::Plain } else { style };
-        Scalar { text: text.into(), tag, style }
+        Scalar::new(text, tag, style)
     }
 }
 

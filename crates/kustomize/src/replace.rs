@@ -8,7 +8,7 @@ use crate::{
     id::ResId,
     json,
     kustomization::{FieldOptions, ReplacementField, SourceSelector, TargetSelector},
-    node::{Node, Scalar},
+    node::{Node, Scalar, Shared},
     path::{self, Kind},
     read,
     resource::Resource,
@@ -23,14 +23,16 @@ const DEFAULT_PATH: &str = "metadata.name";
 pub(crate) fn apply(resources: &mut [Resource], rules: &[ReplacementField], limits: &Limits) -> Result<(), Error> {
     for rule in rules {
         let Some(targets) = &rule.targets else { return Err(incomplete()) };
-        let value = match (&rule.source_value, &rule.source) {
+        let mut value = match (&rule.source_value, &rule.source) {
             (None, None) => return Err(incomplete()),
             (Some(_), Some(_)) => return Err(Error::new("value and resource selectors are mutually exclusive")),
             (Some(text), None) => Node::open(text),
             (None, Some(source)) => source_value(resources, source)?,
         };
+        value.each_shared(&mut |scalar| scalar.shared = Shared::default());
         for target in targets {
             replace(resources, &value, target, limits)?;
+            resources.iter_mut().for_each(Resource::unite_shared);
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use crate::{
     error::Error,
     id::{Gvk, ResId},
-    node::{Node, Scalar, Style},
+    node::{Node, Scalar, Shared, Style},
     origin::Origin,
     scalar::Tag,
 };
@@ -60,6 +60,8 @@ pub(crate) struct Memory {
     pub(crate) from_chart: bool,
     pub(crate) referred_by: Vec<ResId>,
     pub(crate) vars: Vec<String>,
+    /// The values of [`Shared`] scalars, by their number less one.
+    pub(crate) shared: Vec<Scalar>,
     pub(crate) origin: Option<Origin>,
     pub(crate) transformations: Vec<Origin>,
 }
@@ -161,8 +163,57 @@ impl Resource {
         self.previous_ids().into_iter().next().unwrap_or_else(|| self.id())
     }
 
+    /// Names the places that a label or annotation of this value is about to be added to.
+    pub(crate) fn new_shared(&mut self, value: &str) -> Shared {
+        self.memory.shared.push(Scalar::string(value));
+        Shared(u32::try_from(self.memory.shared.len()).unwrap_or(0))
+    }
+
+    /// Gives a value that was changed in one place to the places that are one with it.
+    pub(crate) fn unite_shared(&mut self) {
+        let known = &mut self.memory.shared;
+        if known.is_empty() {
+            return;
+        }
+        let place = |scalar: &Scalar| (scalar.shared.0 as usize).wrapping_sub(1);
+        let mut changed: Vec<(usize, Scalar)> = Vec::new();
+        self.node.each_shared(&mut |scalar| {
+            if known.get(place(scalar)).is_some_and(|known| known != scalar) {
+                changed.push((place(scalar), scalar.clone()));
+            }
+        });
+        if changed.is_empty() {
+            return;
+        }
+        for (place, value) in changed {
+            known[place] = value;
+        }
+        self.node.each_shared(&mut |scalar| {
+            if let Some(known) = known.get(place(scalar)) {
+                scalar.overwrite(known.clone());
+            }
+        });
+    }
+
+    /// Makes all scalars their own, as when kustomize prints and reads the resource again.
+    pub(crate) fn part_shared(&mut self) {
+        if !std::mem::take(&mut self.memory.shared).is_empty() {
+            self.node.each_shared(&mut |scalar| scalar.shared = Shared::default());
+        }
+    }
+
+    /// Makes annotations their own, as when kustomize writes its own ones among them.
+    pub(crate) fn part_annotations(&mut self) {
+        if !self.memory.shared.is_empty()
+            && let Some(annotations) = self.node.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations"))
+        {
+            annotations.each_shared(&mut |scalar| scalar.shared = Shared::default());
+        }
+    }
+
     /// Remembers the id as it is now as a former one.
     pub(crate) fn store_previous_id(&mut self) {
+        self.part_annotations();
         let id = self.id();
         let namespace = id.effective_namespace().into();
         self.memory.previous.push(Previous { name: id.name, namespace, kind: id.gvk.kind });
@@ -320,8 +371,14 @@ impl Resource {
     pub(crate) fn with_internal_annotations(&self) -> Node {
         let mut shown = self.clone();
         let mut texts = shown.texts("annotations");
-        let mut add = |name: &str, value: String| texts.push((format!("{INTERNAL}{name}").into(), value.into()));
         let memory = &self.memory;
+        if let Some(origin) = &memory.origin {
+            texts.push((ORIGIN.into(), origin.text().into()));
+        }
+        if !memory.transformations.is_empty() {
+            texts.push((TRANSFORMATIONS.into(), Origin::list_text(&memory.transformations).into()));
+        }
+        let mut add = |name: &str, value: String| texts.push((format!("{INTERNAL}{name}").into(), value.into()));
         if memory.generated {
             add("generatorBehavior", memory.behavior.name().to_owned());
         }
@@ -366,7 +423,7 @@ fn set_or_drop(texts: &mut Vec<(Box<str>, Box<str>)>, key: &str, value: Option<S
 /// Returns a string as kyaml's `SetString` makes it.
 pub(crate) fn string_node(text: &str) -> Node {
     let style = if text.contains('\n') { Style::Literal } else { Style::Plain };
-    Node::Scalar(Scalar { text: text.into(), tag: Tag::Str, style })
+    Node::Scalar(Scalar::new(text, Tag::Str, style))
 }
 
 fn same_ending(a: &[Box<str>], b: &[Box<str>]) -> bool {

@@ -76,19 +76,19 @@ pub(crate) fn generate(target: &Target, gathered: &mut Gathered, shared: &mut Sh
     };
     for args in &kustomization.config_map_generator {
         let made = generate::config_map(&target.loader, &with_global(args))?;
-        add_generated(gathered, vec![made], origin("ConfigMapGenerator").as_ref(), "&{0xADDR <nil>}")?;
+        add_generated(gathered, vec![made], origin("ConfigMapGenerator").as_ref())?;
     }
     for args in &kustomization.secret_generator {
         let made = generate::secret(&target.loader, &with_global(&args.common()), &args.kind)?;
-        add_generated(gathered, vec![made], origin("SecretGenerator").as_ref(), "&{0xADDR <nil>}")?;
+        add_generated(gathered, vec![made], origin("SecretGenerator").as_ref())?;
     }
     for chart in &charts {
         let made = helm::render(chart, &target.loader, shared)?;
-        add_generated(gathered, made, origin("HelmChartInflationGenerator").as_ref(), "&{0xADDR <nil>}")?;
+        add_generated(gathered, made, origin("HelmChartInflationGenerator").as_ref())?;
     }
     for plugin in &plugins {
         let made = plugin.generate(&target.loader, shared)?;
-        add_generated(gathered, made, plugin.origin.as_ref(), "&{0xADDR <nil>}")?;
+        add_generated(gathered, made, plugin.origin.as_ref())?;
     }
     Ok(())
 }

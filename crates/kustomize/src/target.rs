@@ -137,6 +137,9 @@ impl<'a> Target<'a> {
         let mut known = known_ids(&gathered.resources);
         for path in paths {
             let Err(as_file) = self.add_file(gathered, &mut known, path, shared) else { continue };
+            if as_file.is_remote() {
+                return Err(as_file);
+            }
             let place = as_file.place().cloned();
             let wrapped = |error: Error| {
                 let error = error.wrap(format!("accumulation err='{as_file}'"));
@@ -295,6 +298,7 @@ pub(crate) fn run(steps: &[Step], resources: &mut Vec<Resource>, shared: &Shared
         step.apply(resources, shared)?;
         if let Some(origin) = &step.origin {
             for resource in resources.iter_mut() {
+                resource.part_annotations();
                 match &resource.memory.origin {
                     None => resource.memory.origin = Some(origin.clone()),
                     Some(_) => resource.memory.transformations.push(origin.clone()),
@@ -311,8 +315,9 @@ pub(crate) fn add_generated(
     gathered: &mut Gathered,
     mut made: Vec<Resource>,
     origin: Option<&Origin>,
-    shown: &str,
 ) -> Result<(), Error> {
+    // kustomize prints two pointers here; the second one, to the origin, is nil unless somebody asked for origins.
+    let shown = if origin.is_some() { "&{0xADDR 0xADDR}" } else { "&{0xADDR <nil>}" };
     for resource in &mut made {
         if resource.memory.origin.is_none() {
             resource.memory.origin = origin.cloned();

@@ -201,8 +201,10 @@ pub(crate) fn entries(
     }
     for resource in resources {
         for (key, value) in texts {
-            apply_all(&mut resource.node, specs, Some(Kind::Map), &mut |field| set_entry(field, key, value))?;
+            let shared = resource.new_shared(value);
+            apply_all(&mut resource.node, specs, Some(Kind::Map), &mut |field| set_entry(field, key, value, shared))?;
         }
+        resource.unite_shared();
     }
     Ok(())
 }
@@ -335,7 +337,7 @@ pub(crate) fn add_value(node: &mut Node, value: &str, path: &str, position: i64)
         _ => value.to_owned(),
     };
     let style = scalar.style;
-    *field = Node::Scalar(Scalar { text: text.into(), tag: Tag::Open, style });
+    *field = Node::Scalar(Scalar::new(text, Tag::Open, style));
     Ok(())
 }
 

@@ -147,7 +147,7 @@ fn settled(scalar: &Scalar) -> Scalar {
         (Tag::Bool, _) => crate::read::bool_value(&scalar.text).to_string().into(),
         _ => scalar.text.clone(),
     };
-    Scalar { text, tag, style: Style::Plain }
+    Scalar::new(text, tag, Style::Plain)
 }
 
 type Values<'v> = BTreeMap<&'v str, Option<Scalar>>;
@@ -198,7 +198,7 @@ fn replaced(scalar: &Scalar, values: &Values) -> Scalar {
         return value.clone();
     }
     let style = if text.contains('\n') { Style::Literal } else { Style::Plain };
-    Scalar { text: expand(text, values).into(), tag: Tag::Str, style }
+    Scalar::new(expand(text, values), Tag::Str, style)
 }
 
 /// Replaces `$(NAME)`; `$$` is a dollar sign, and names that nobody knows stay.

@@ -521,12 +521,12 @@ impl Core {
                 kinds.push(Gvk { group: key.group.clone(), version: record.version.clone(), kind: key.kind.clone() });
             }
         }
-        let (app, cluster) = (id.clone(), self.cluster.clone());
+        let (app, cluster, git) = (id.clone(), self.cluster.clone(), self.git.clone());
         let (watches, pool) = (Arc::clone(&self.watches), Arc::clone(&self.pool));
         self.tasks.spawn(async move {
             // What is owned must be seen before it is planned what is no longer wanted.
             watches.ensure(kinds, &cluster).await;
-            Answer::Rendered(app, ticket, rendering::perform(job, cluster, watches, pool).await)
+            Answer::Rendered(app, ticket, rendering::perform(job, cluster, git, watches, pool).await)
         });
     }
 

@@ -15,6 +15,7 @@ mod http;
 mod metrics;
 mod notices;
 mod perform;
+mod remotes;
 mod rendering;
 mod rules;
 mod source;
@@ -30,6 +31,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 pub use http::serve;
 pub use notices::Told;
+pub use remotes::{MOST_REMOTES, fetch_remote};
 pub use source::credentials;
 
 use crate::core::{Core, Message};

@@ -1,7 +1,10 @@
 //! Folders of plain manifests, and what else a folder can be.
 
 use lockstep_files::{Error, Kind, Reader};
+use lockstep_kustomize::Overlay;
 use lockstep_object::{Diagnostic, Object, Place, yaml};
+
+use crate::{KustomizeSpec, Need, Remotes};
 
 /// What is rendered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -14,6 +17,8 @@ pub struct RenderSpec {
     pub namespace: String,
     /// The values of a chart.
     pub values: HelmValues,
+    /// How a kustomization is built.
+    pub kustomize: KustomizeSpec,
 }
 
 /// The values of a chart.
@@ -46,6 +51,8 @@ pub struct Rendered {
     pub objects: Vec<(Object, Place)>,
     /// What is wrong; with an error among them the objects must not be used.
     pub diagnostics: Vec<Diagnostic>,
+    /// What must be fetched before this can be rendered; there is an error among the diagnostics then.
+    pub need: Option<Need>,
 }
 
 /// The names of a kustomization file.
@@ -70,9 +77,14 @@ pub fn recognise(reader: &Reader, path: &str) -> Result<SourceKind, Error> {
     Ok(SourceKind::Plain)
 }
 
-/// Renders a folder. Bad files are diagnostics, not failures.
+/// Renders a folder that names nothing outside of the tree. Bad files are diagnostics, not failures.
 pub fn render(reader: &Reader, spec: &RenderSpec) -> Rendered {
-    match render_folder(reader, spec) {
+    render_with(reader, spec, &Remotes::default())
+}
+
+/// Renders a folder with what was fetched for it.
+pub fn render_with(reader: &Reader, spec: &RenderSpec, remotes: &Remotes) -> Rendered {
+    match render_folder(reader, spec, remotes) {
         Ok(rendered) => rendered,
         Err(error) => {
             let place = Place::file(spec.path.clone());
@@ -92,7 +104,7 @@ fn diagnostic(error: &Error, place: Place) -> Diagnostic {
     }
 }
 
-fn render_folder(reader: &Reader, spec: &RenderSpec) -> Result<Rendered, Error> {
+fn render_folder(reader: &Reader, spec: &RenderSpec, remotes: &Remotes) -> Result<Rendered, Error> {
     let path = lockstep_files::join("", &spec.path)?;
     match reader.kind(&path)? {
         None => return Err(Error::NotFound { path }),
@@ -105,10 +117,16 @@ fn render_folder(reader: &Reader, spec: &RenderSpec) -> Result<Rendered, Error> 
     }
     let kind = recognise(reader, &path)?;
     let mut rendered = Rendered { kind, ..Rendered::default() };
+    let asked = &spec.kustomize;
     match kind {
         SourceKind::Plain => read_plain(reader, &path, &mut rendered)?,
-        SourceKind::Kustomize => crate::kustomization::read(reader, &path, &mut rendered),
+        SourceKind::Kustomize => crate::kustomization::read(reader, &path, asked, remotes, &mut rendered),
         SourceKind::Helm => crate::chart::read(reader, &path, spec, &mut rendered),
+    }
+    if kind != SourceKind::Kustomize && asked.overlay != Overlay::default() {
+        let message = "the source is no kustomization, so there is nothing that its kustomize options could change";
+        let hint = "add a kustomization.yaml that lists the manifests, or remove spec.source.kustomize";
+        rendered.diagnostics.push(Diagnostic::error(Place::file(path), message).hint(hint));
     }
     Ok(rendered)
 }

@@ -1,7 +1,8 @@
 //! Recognises the kind of a source folder and renders it into objects.
 //!
 //! What: [`render`] over a recorded reader, so that the caller knows which paths the result depends on; Flux's
-//! variable substitution ([`envsubst`]).
+//! variable substitution ([`envsubst`]). What lies outside of the tree is named as a [`Need`]; the caller fetches it into
+//! [`Remotes`] and renders again.
 //!
 //! What not: no network and no cluster. The building of kustomizations and charts is the work of their own crates.
 #![warn(missing_docs)]
@@ -11,7 +12,10 @@ mod chart;
 pub mod envsubst;
 mod folder;
 mod kustomization;
+mod remote;
 
 pub use chart::template_output;
-pub use folder::{HelmValues, RenderSpec, Rendered, SourceKind, recognise, render};
-pub use kustomization::kustomize_build;
+pub use folder::{HelmValues, RenderSpec, Rendered, SourceKind, recognise, render, render_with};
+pub use kustomization::{KustomizeSpec, NotBuilt, kustomize_build};
+pub use lockstep_kustomize::{ImageOverride, LoadRestrictor, Overlay, PatchOverride, TargetOverride};
+pub use remote::{FILE, Fetched, Need, Remotes};

@@ -5,9 +5,12 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use lockstep_files::FileTree;
 
 use crate::{
-    CommitId, CommitInfo, Error, GitSpec, Result, Revision, WatchOptions, Watcher, push, redact, remote::Repositories,
-    submodules, watch::Pokes,
+    CommitId, CommitInfo, Credentials, Error, GitSpec, Reference, Result, Revision, WatchOptions, Watcher, push,
+    redact, remote::Repositories, submodules, watch::Pokes, wire,
 };
+
+/// No manifest is larger.
+const LARGEST_FILE: u64 = 32 << 20;
 
 /// Where copies of remote repositories are kept, and how long we wait.
 #[derive(Clone, Debug)]
@@ -116,6 +119,15 @@ impl Git {
         self.run(spec, move |repositories, spec| {
             let snapshot = repositories.snapshot(spec, commit)?;
             if spec.submodules { submodules::mount(repositories, spec, snapshot) } else { Ok(snapshot) }
+        })
+        .await
+    }
+
+    /// Fetches a file of a web server (`http://` or `https://`), at most 32 MiB.
+    pub async fn fetch_file(&self, url: &str, credentials: &Credentials) -> Result<Vec<u8>> {
+        let spec = GitSpec::new(url, Reference::Head).with_credentials(credentials.clone());
+        self.run(&spec, |repositories, spec| {
+            wire::fetch_file(repositories.clients(), &spec.url, &spec.credentials, LARGEST_FILE)
         })
         .await
     }

@@ -13,6 +13,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 mod cache;
+mod disk;
 mod edit;
 mod error;
 mod git;
@@ -34,6 +35,7 @@ pub mod webhook;
 mod wire;
 mod worktree;
 
+pub use disk::disk;
 pub use error::{Error, ErrorKind, Result};
 pub use git::{Author, CacheOptions, Edit, Git, Snapshot};
 pub use ignore::filtered;

@@ -19,6 +19,9 @@ use crate::{
     wire::{Channel, Service},
 };
 
+/// Who asks: some hosts answer Git's own program only.
+const AGENT: &str = concat!("git/lockstep-", env!("CARGO_PKG_VERSION"));
+
 /// How long to wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -87,19 +90,11 @@ pub(crate) struct HttpChannel {
 
 impl HttpChannel {
     pub(crate) fn new(client: Client, url: &str, credentials: &Credentials, service: Service) -> Self {
-        let authorization = match (&credentials.bearer, &credentials.username, &credentials.password) {
-            (Some(token), ..) => Some(format!("Bearer {token}")),
-            (None, None, None) => None,
-            (None, user, password) => {
-                let pair = format!("{}:{}", user.as_deref().unwrap_or(""), password.as_deref().unwrap_or(""));
-                Some(format!("Basic {}", STANDARD.encode(pair)))
-            }
-        };
-        Self { client, base: url.to_owned(), authorization, service }
+        Self { client, base: url.to_owned(), authorization: authorization(credentials), service }
     }
 
     fn send(&self, request: RequestBuilder) -> Result<Response> {
-        let mut request = request.header(header::USER_AGENT, concat!("git/lockstep-", env!("CARGO_PKG_VERSION")));
+        let mut request = request.header(header::USER_AGENT, AGENT);
         if self.service == Service::UploadPack {
             request = request.header("Git-Protocol", "version=2");
         }
@@ -110,6 +105,17 @@ impl HttpChannel {
         match response.status() {
             status if status.is_success() => Ok(response),
             status => Err(refused(status, self.authorization.is_some(), self.service)),
+        }
+    }
+}
+
+fn authorization(credentials: &Credentials) -> Option<String> {
+    match (&credentials.bearer, &credentials.username, &credentials.password) {
+        (Some(token), ..) => Some(format!("Bearer {token}")),
+        (None, None, None) => None,
+        (None, user, password) => {
+            let pair = format!("{}:{}", user.as_deref().unwrap_or(""), password.as_deref().unwrap_or(""));
+            Some(format!("Basic {}", STANDARD.encode(pair)))
         }
     }
 }
@@ -142,6 +148,26 @@ impl Channel for HttpChannel {
         let post = post.header(header::ACCEPT, format!("application/x-{name}-result")).body(request);
         Ok(Box::new(self.send(post)?))
     }
+}
+
+/// Fetches one file of a web server.
+pub(crate) fn fetch_file(clients: &Clients, url: &str, credentials: &Credentials, limit: u64) -> Result<Vec<u8>> {
+    let mut request = clients.client(credentials)?.get(url).header(header::USER_AGENT, AGENT);
+    if let Some(authorization) = authorization(credentials) {
+        request = request.header(header::AUTHORIZATION, authorization);
+    }
+    let response = request.send().map_err(|error| failure(&error))?;
+    let status = response.status();
+    if !status.is_success() {
+        let reason = status.canonical_reason().unwrap_or("");
+        return Err(Error::new(ErrorKind::Server, format!("the server answers {} {reason}", status.as_u16())));
+    }
+    let mut bytes = Vec::new();
+    response.take(limit + 1).read_to_end(&mut bytes).map_err(|error| Error::storage("the answer broke off", error))?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::new(ErrorKind::Server, format!("the file is larger than {} MiB", limit >> 20)));
+    }
+    Ok(bytes)
 }
 
 fn refused(status: StatusCode, with_credentials: bool, service: Service) -> Error {
