@@ -55,6 +55,10 @@ pub(crate) fn read(loader: &Loader, patch: &Patch, context: &Context) -> Result<
             for merge in &mut merges {
                 merge.memory.allow_name_change |= options.allow_name_change;
                 merge.memory.allow_kind_change |= options.allow_kind_change;
+                if options.allow_name_change || options.allow_kind_change {
+                    // kustomize notes it among the annotations, which makes all of them texts.
+                    merge.set_texts("annotations", merge.texts("annotations"));
+                }
             }
             Ok(Ready::Selected(merges, patch.target.clone(), source))
         }
@@ -228,6 +232,8 @@ fn merge_one(resource: &mut Resource, patch: &Resource, schema: &MergeSchema) ->
     let (rename, rekind) = (patch.memory.allow_name_change, patch.memory.allow_kind_change);
     if rename || rekind {
         resource.store_previous_id();
+        resource.memory.allow_name_change |= rename;
+        resource.memory.allow_kind_change |= rekind;
     }
     let annotations = patch.node.at(&["metadata", "annotations"]);
     if annotations.is_some_and(|annotations| annotations.is_null() || annotations.get("$patch").is_some()) {

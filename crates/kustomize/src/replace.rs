@@ -21,6 +21,10 @@ const DEFAULT_PATH: &str = "metadata.name";
 
 /// Applies replacements in order.
 pub(crate) fn apply(resources: &mut [Resource], rules: &[ReplacementField], limits: &Limits) -> Result<(), Error> {
+    if !rules.is_empty() {
+        // Paths into annotations find the map that kustomize keeps its memory in.
+        resources.iter_mut().for_each(Resource::show_memory);
+    }
     for rule in rules {
         let Some(targets) = &rule.targets else { return Err(incomplete()) };
         let mut value = match (&rule.source_value, &rule.source) {

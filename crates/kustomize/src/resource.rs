@@ -205,7 +205,8 @@ impl Resource {
     /// Makes annotations their own, as when kustomize writes its own ones among them.
     pub(crate) fn part_annotations(&mut self) {
         if !self.memory.shared.is_empty()
-            && let Some(annotations) = self.node.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations"))
+            && let Some(annotations) =
+                self.node.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations"))
         {
             annotations.each_shared(&mut |scalar| scalar.shared = Shared::default());
         }
@@ -379,6 +380,13 @@ impl Resource {
             texts.push((TRANSFORMATIONS.into(), Origin::list_text(&memory.transformations).into()));
         }
         let mut add = |name: &str, value: String| texts.push((format!("{INTERNAL}{name}").into(), value.into()));
+        for (name, allowed) in
+            [("allowNameChange", memory.allow_name_change), ("allowKindChange", memory.allow_kind_change)]
+        {
+            if allowed {
+                add(name, "enabled".to_owned());
+            }
+        }
         if memory.generated {
             add("generatorBehavior", memory.behavior.name().to_owned());
         }

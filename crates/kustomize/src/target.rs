@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     config::{self, Config},
-    context::{Context, absorb, append_known, known_ids},
+    context::{Context, absorb, append_known, check_unique, known_ids},
     error::{Error, quote},
     id::ResId,
     kustomization::Kustomization,
@@ -221,9 +221,15 @@ impl<'a> Target<'a> {
             (false, true) => return Err(Error::new(format!("expected kind != 'Component' for path '{root}'"))),
             _ => {}
         }
-        let gathered = inner
+        let mut gathered = inner
             .gather(start, shared)
             .map_err(|error| error.wrap(format!("recursed accumulation of path '{root}'")))?;
+        if component {
+            // kustomize goes on with a new accumulator, which takes up what the component leaves.
+            gathered.config = config::merge_shared(&Arc::default(), &gathered.config)?;
+            check_unique(&gathered.resources)
+                .map_err(|error| error.wrap(format!("recursed merging from path '{root}'")))?;
+        }
         Ok(Folder { gathered, root })
     }
 

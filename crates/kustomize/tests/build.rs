@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use lockstep_files::FileTree;
-use lockstep_kustomize::{ImageOverride, Options, Overlay, Reorder, build, build_with_overlay};
+use lockstep_kustomize::{ImageOverride, LoadRestrictor, Options, Overlay, Reorder, build, build_with_overlay};
 use proptest::prelude::*;
 
 const DEPLOYMENT: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  replicas: 1\n  template:\n    spec:\n      containers:\n      - name: web\n        image: nginx:1.0\n        env:\n        - name: A\n          valueFrom:\n            configMapKeyRef: {name: settings, key: a}\n";
@@ -88,6 +88,53 @@ fn aliases_that_blow_up_are_refused() {
     assert!(error.message().contains("excessive aliasing"), "{error}");
 }
 
+/// A case of the corpus: files, and what kustomize 5.8.1 made of them.
+struct Case {
+    name: String,
+    root: String,
+    open: bool,
+    files: Vec<(String, String)>,
+    expected: Result<String, String>,
+}
+
+fn corpus() -> Vec<Case> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let read = |entry: std::io::Result<std::fs::DirEntry>| {
+        let case: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(entry.unwrap().path()).unwrap()).unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let files = case["files"].as_object().unwrap().iter();
+        Case {
+            name: text(&case["name"]),
+            root: text(&case["root"]),
+            open: case["options"]["load_restrictor"] == "none",
+            files: files.map(|(path, content)| (path.clone(), text(content))).collect(),
+            expected: case["expected"].as_str().map(str::to_owned).ok_or_else(|| text(&case["error"])),
+        }
+    };
+    std::fs::read_dir(folder).unwrap().map(read).collect()
+}
+
+impl Case {
+    fn build(&self, files: &[(String, String)]) -> Result<String, String> {
+        let files = files.iter().map(|(path, text)| (path.as_str(), text.as_bytes()));
+        let tree = FileTree::from_files(files).unwrap();
+        let load_restrictor = if self.open { LoadRestrictor::None } else { LoadRestrictor::RootOnly };
+        let options = Options { reorder: Reorder::Legacy, load_restrictor, ..Options::default() };
+        let run = || build(&tree.reader(), &self.root, &options).map(|built| built.text());
+        let first = run();
+        assert_eq!(first, run(), "{}: two builds differ", self.name);
+        first.map_err(|error| error.message().to_owned())
+    }
+}
+
+#[test]
+fn the_corpus_builds_as_kustomize_builds_it() {
+    for case in corpus() {
+        assert_eq!(case.build(&case.files), case.expected, "{}", case.name);
+    }
+}
+
 fn mutate(text: &str, at: usize, with: &str, remove: usize) -> String {
     let mut chars: Vec<char> = text.chars().collect();
     let at = at % (chars.len() + 1);
@@ -100,6 +147,22 @@ const KUSTOMIZATION: &str = "resources: [web.yaml]\nnamePrefix: p-\nnamespace: p
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
+    #[test]
+    fn a_mutated_corpus_ends_with_a_text_or_an_error(
+        case in any::<prop::sample::Index>(), file in any::<prop::sample::Index>(), other in any::<prop::sample::Index>(),
+        at in any::<usize>(), remove in 0_usize..30, swap in any::<bool>(),
+        with in prop::sample::select(vec!["", "\n", ": ", "- ", "{", "[", "*x", "&x ", "\"", "- ../overlay\n", "null", "\t", "--- \n", "$patch: replace\n", "metadata.*.[a=b]", "\u{feff}"])
+    ) {
+        let corpus = corpus();
+        let case = case.get(&corpus);
+        let mut files = case.files.clone();
+        let donor = other.get(&files).1.clone();
+        let (_, text) = &mut files[file.index(case.files.len())];
+        *text = if swap { donor } else { mutate(text, at, with, remove) };
+        // It must end, twice the same, with whatever.
+        drop(case.build(&files));
+    }
+
     #[test]
     fn mutated_input_never_panics_and_builds_the_same_twice(
         which in any::<bool>(), at in any::<usize>(), remove in 0_usize..12,

@@ -194,7 +194,8 @@ func recordOne(path string) error {
 	if err != nil {
 		one.Error = strings.ReplaceAll(err.Error(), top, "")
 	} else {
-		shown := string(printed)
+		// A build from source, without a release, calls itself so.
+		shown := strings.ReplaceAll(string(printed), "kustomize-(devel)", "kustomize-v5.8.1")
 		one.Expected = &shown
 	}
 	out, err := json.MarshalIndent(one, "", "  ")

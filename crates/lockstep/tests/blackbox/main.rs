@@ -5,6 +5,7 @@ mod adversity;
 mod harness;
 mod server;
 mod sources;
+mod kustomize;
 
 use harness::{Repository, Up, config_map};
 use lockstep_object::ObjectKey;
