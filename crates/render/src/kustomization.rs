@@ -89,13 +89,12 @@ fn build(
 
 fn diagnostic(path: &str, error: &Error) -> Diagnostic {
     let place = error.place().cloned().unwrap_or_else(|| Place::file(path));
-    let diagnostic = Diagnostic::error(place, error.message());
     if error.is_remote() {
-        return diagnostic.hint(
-            "copy it into the repository, or allow it: spec.source.kustomize.allowRemoteBases of the App, \
-             --allow-remote-bases of the command",
-        );
+        let how =
+            "copy it into the repository, or allow it: allowRemoteBases of the App, --allow-remote-bases of render";
+        return Diagnostic::error(place, format!("{}; {how}", error.message()));
     }
+    let diagnostic = Diagnostic::error(place, error.message());
     if error.message().contains("must specify --enable-helm") {
         return diagnostic.hint("spec.source.kustomize.enableHelm of the App, --enable-helm of the command");
     }

@@ -91,6 +91,7 @@ kind: App
 metadata: {name: web, namespace: options-apps}
 spec:
   destination: {namespace: options-objects}
+  sync: {createNamespace: true}
   source:
     git: {path: web}
     kustomize:
@@ -104,7 +105,8 @@ spec:
       ignoreMissingComponents: true
       patches:
       - target: {kind: Deployment}
-        patch: '[{op: add, path: /spec/minReadySeconds, value: 1}]'
+        patch: |
+          - {op: add, path: /spec/minReadySeconds, value: 1}
       - patch: |
           apiVersion: apps/v1
           kind: Deployment
@@ -145,7 +147,7 @@ async fn options_of_an_app_change_a_kustomization_without_touching_its_files() {
 fn remote_app(url: &str, allowed: bool) -> String {
     format!(
         "apiVersion: lockstep.dev/v1alpha1\nkind: App\nmetadata: {{name: web, namespace: remote-apps}}\nspec:\n  \
-         destination: {{namespace: remote-objects}}\n  source:\n    git: {{path: web}}\n    \
+         destination: {{namespace: remote-objects}}\n  sync: {{createNamespace: true}}\n  source:\n    git: {{path: web}}\n    \
          kustomize: {{allowRemoteBases: {allowed}, namePrefix: from-{}-}}\n",
         url.len()
     )

@@ -3,9 +3,9 @@
 
 mod adversity;
 mod harness;
+mod kustomize;
 mod server;
 mod sources;
-mod kustomize;
 
 use harness::{Repository, Up, config_map};
 use lockstep_object::ObjectKey;
