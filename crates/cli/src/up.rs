@@ -71,7 +71,7 @@ async fn start_cluster(
     write_kubeconfig(&file, &text)?;
     let file = std::path::absolute(&file)?;
     let cluster = connect::connect_file(Some(&file), None).await?;
-    Ok((cluster, file, format!("sandbox Kubernetes 1.36 on http://{}", served.addr), Some(served)))
+    Ok((cluster, file, format!("sandbox Kubernetes 1.36 on https://{}", served.addr), Some(served)))
 }
 
 /// What is watched.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::print_stderr)]
 
 mod adversity;
+mod apps;
 mod harness;
 mod kustomize;
 mod server;
