@@ -356,7 +356,8 @@ fn go_kind(kind: &Kind) -> String {
         Kind::Bytes => "[]uint8".to_owned(),
         Kind::Quantity => "resource.Quantity".to_owned(),
         Kind::Time | Kind::MicroTime => "string".to_owned(),
-        Kind::IntOrString => "intstr.IntOrString".to_owned(),
+        // Go reads what is no string as a number.
+        Kind::IntOrString => "int32".to_owned(),
         Kind::Raw => "interface {}".to_owned(),
         Kind::Struct(name) => go_type_name(name),
         Kind::List(item) => format!("[]{}", go_kind(item)),
@@ -473,6 +474,10 @@ impl Walk<'_> {
                 for (index, entry) in items.make_mut().iter_mut().enumerate() {
                     self.convert_item(item, entry, &place.index(index))?;
                 }
+                if items.is_empty() {
+                    // Storage keeps no difference between an empty list and none.
+                    *value = Value::Null;
+                }
                 Ok(())
             }
             (Kind::Map(item), Value::Map(map)) => {
@@ -514,6 +519,7 @@ fn vanishes(field: &Field, value: &Value) -> bool {
     match value {
         Value::Map(map) => map.is_empty() && matches!(field.kind, Kind::Map(_)) && field.zero.is_none(),
         Value::List(list) => list.is_empty() && field.zero.is_none(),
+        Value::Null => matches!(field.kind, Kind::List(_)) && field.zero.is_none(),
         Value::Text(text) => {
             text.is_empty() && (field.drop_zero || (field.kind == Kind::Bytes && field.zero.is_none()))
         }

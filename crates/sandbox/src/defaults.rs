@@ -132,6 +132,9 @@ fn pod_spec(spec: &mut Map) {
     }
     put(spec, "restartPolicy", "Always");
     put(spec, "terminationGracePeriodSeconds", 30);
+    if spec.get("terminationGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|seconds| seconds < 0) {
+        spec.insert("terminationGracePeriodSeconds", 1);
+    }
     put(spec, "dnsPolicy", "ClusterFirst");
     if !text(spec, "serviceAccountName").is_empty() {
         let name = text(spec, "serviceAccountName").to_owned();
@@ -268,6 +271,7 @@ fn deployment(spec: &mut Map) {
 }
 
 fn stateful_set(spec: &mut Map) {
+    put(spec, "serviceName", "");
     put(spec, "podManagementPolicy", "OrderedReady");
     let strategy = spec.map_entry("updateStrategy");
     put(strategy, "type", "RollingUpdate");
@@ -310,10 +314,7 @@ fn job(spec: &mut Map) {
     }
     put(spec, "completionMode", "NonIndexed");
     put(spec, "suspend", false);
-    put(spec, "manualSelector", Value::Null);
-    if spec.get("manualSelector").is_some_and(Value::is_null) {
-        spec.remove("manualSelector");
-    }
+    put(spec, "manualSelector", false);
     let replacement = if spec.contains_key("podFailurePolicy") { "Failed" } else { "TerminatingOrFailed" };
     put(spec, "podReplacementPolicy", replacement);
     inside(spec, "podFailurePolicy", |policy| {
@@ -412,7 +413,21 @@ fn namespace(root: &mut Map) {
 
 fn claim(root: &mut Map) {
     put(root.map_entry("status"), "phase", "Pending");
-    put(root.map_entry("spec"), "volumeMode", "Filesystem");
+    let spec = root.map_entry("spec");
+    put(spec, "volumeMode", "Filesystem");
+    data_source(spec);
+}
+
+/// The two references of a claim to its data are one.
+fn data_source(spec: &mut Map) {
+    let named = |map: &Map, key: &str| map.get(key).filter(|source| source.as_map().is_some()).cloned();
+    if let (Some(mut source), None) = (named(spec, "dataSource"), named(spec, "dataSourceRef")) {
+        if let Some(source) = source.as_map_mut() {
+            source.entry("apiGroup", || Value::Null);
+        }
+        spec.insert("dataSource", source.clone());
+        spec.insert("dataSourceRef", source);
+    }
 }
 
 fn volume_defaults(root: &mut Map) {
@@ -465,6 +480,7 @@ fn autoscaler(resource: &Resource, root: &mut Map) {
     let spec = root.map_entry("spec");
     put(spec, "minReplicas", 1);
     if resource.version == "v1" {
+        put(spec, "targetCPUUtilizationPercentage", 80);
         return;
     }
     if spec.get("metrics").and_then(Value::as_list).is_none_or(|list| list.is_empty()) {

@@ -139,15 +139,9 @@ pub(crate) fn cell(item: &Value, path: &str, kind: &str, now: Timestamp) -> Valu
             Err(_) => "<invalid>".into(),
         },
         ("date", _) => "<invalid>".into(),
-        _ => match found.as_slice() {
-            [one] => text_cell(one).into(),
-            many => many.iter().map(|one| text_cell(one)).collect::<Vec<_>>().join(" ").into(),
-        },
+        // Of several results the server shows the first.
+        _ => print(first).into(),
     }
-}
-
-fn text_cell(value: &Value) -> String {
-    print(value)
 }
 
 /// Reads an integer at a path.

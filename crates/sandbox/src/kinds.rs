@@ -29,7 +29,10 @@ impl Server {
             }
             ("", "pods") => prepare_pod(object),
             ("", "persistentvolumeclaims") => set_at(object.root_mut(), &["status", "phase"], "Pending"),
-            ("", "persistentvolumes") => set_at(object.root_mut(), &["status", "phase"], "Pending"),
+            ("", "persistentvolumes") => {
+                let status = map! { "phase" => "Pending", "lastPhaseTransitionTime" => write.moment.seconds() };
+                object.root_mut().insert("status", status);
+            }
             ("", "services") => return self.allocate_service(write, None, object),
             ("batch", "jobs") => prepare_job(object),
             ("apiextensions.k8s.io", "customresourcedefinitions") => prepare_definition(object),
@@ -100,6 +103,7 @@ impl Server {
     /// Admission after validation.
     pub(crate) fn admit_validated(&mut self, write: &mut Write<'_>, old: Option<&Object>, new: &Object) -> Outcome<()> {
         let resource = write.resource.clone();
+        self.judge(write, old, new)?;
         if old.is_none() && resource.is("", "pods") {
             crate::quota::check_pod(self, &write.namespace, new)?;
         }

@@ -158,7 +158,9 @@ fn decode(object: &Object) -> Option<(Managed, Times)> {
 /// A list of one empty entry takes all ownership away.
 fn is_reset(object: &Object) -> bool {
     let entries = object.at(&["metadata", "managedFields"]).and_then(Value::as_list);
-    entries.is_some_and(|entries| entries.len() == 1 && entries[0].as_map().is_some_and(Map::is_empty))
+    entries.is_some_and(|entries| {
+        entries.iter().all(|entry| entry.as_map().is_some_and(Map::is_empty)) && entries.len() <= 1
+    })
 }
 
 /// Which entries count: those that the client sent, or else those that were there.

@@ -109,10 +109,17 @@ impl Server {
             }
             (_, Some(root)) => crate::decode::normalize(&self.types, &root, result.clone()).map_err(|error| {
                 let text = shown_error(&result, &document.value);
+                let error = if kind == PatchKind::Strategic { unconverted(&error) } else { error };
                 invalid_patch(&text, &error)
             })?,
             _ => Decoded { object: Object::try_from(result.clone()).unwrap_or_default(), complaints: Vec::new() },
         };
+        let mut decoded = decoded;
+        // An empty list takes the managed fields away; decoding leaves it out.
+        let fields = result.at(&["metadata", "managedFields"]).and_then(Value::as_list);
+        if fields.is_some_and(|fields| fields.is_empty()) {
+            decoded.object.metadata_mut().insert("managedFields", Vec::<Value>::new());
+        }
         complaints.extend(decoded.complaints);
         match validation {
             FieldValidation::Ignore => {}
@@ -231,6 +238,15 @@ impl Server {
     }
 }
 
+/// The words of the converter that reads the result of a strategic merge, which is not the one that reads JSON.
+fn unconverted(error: &str) -> String {
+    let wanted = error.strip_prefix("json: cannot unmarshal ").and_then(|rest| rest.rsplit_once(" of type "));
+    match wanted {
+        Some((_, kind @ ("string" | "bool" | "int32" | "int64"))) => format!("unrecognized type: {kind}"),
+        _ => error.to_owned(),
+    }
+}
+
 fn parse_patch(call: &Call<'_>, kind: PatchKind) -> Outcome<Document> {
     let body = &call.request.body;
     let document = Document::json(body).map_err(|error| match kind {
@@ -306,10 +322,7 @@ pub(crate) fn read_apply(call: &mut Call<'_>, validation: FieldValidation) -> Ou
     if let Err(error) = strict {
         match validation {
             FieldValidation::Ignore => {}
-            FieldValidation::Warn => {
-                call.warnings
-                    .push(format!("error strict decoding YAML: error converting YAML to JSON: {}", error.message));
-            }
+            FieldValidation::Warn => call.warnings.push(yaml_warning(&error.message)),
             FieldValidation::Strict => {
                 return Err(Failure::bad_request(format!(
                     "error strict decoding YAML: error converting YAML to JSON: {}",
@@ -319,6 +332,11 @@ pub(crate) fn read_apply(call: &mut Call<'_>, validation: FieldValidation) -> Ou
         }
     }
     Ok(value)
+}
+
+/// The words of a warning about keys that are there twice, without those of an error.
+pub(crate) fn yaml_warning(message: &str) -> String {
+    message.trim_start_matches("yaml: unmarshal errors:").trim_start().to_owned()
 }
 
 /// Checks kind, name and namespace of what is applied.

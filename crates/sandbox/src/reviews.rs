@@ -126,7 +126,7 @@ fn check_access_spec(call: &Call<'_>, spec: &Value, object: &Object) -> Outcome<
         let text = "cannot be specified in combination with resourceAttributes";
         causes.push(crate::status::Cause::invalid(
             "spec.nonResourceAttributes",
-            &path.map(lockstep_object::to_json).unwrap_or_default(),
+            &path.map(shown_path).unwrap_or_default(),
             text,
         ));
     } else if resource.is_none() && path.is_none() {
@@ -149,7 +149,14 @@ fn check_access_spec(call: &Call<'_>, spec: &Value, object: &Object) -> Outcome<
     if causes.is_empty() {
         return Ok(());
     }
-    Err(Failure::invalid(&call.resource.group, &call.resource.kind, object.name(), &causes))
+    // The server names no kind here.
+    Err(Failure::invalid(&call.resource.group, "", object.name(), &causes))
+}
+
+/// Shows attributes as the server's own struct prints as JSON.
+fn shown_path(path: &Value) -> String {
+    let part = |key: &str| crate::status::go_quote(text_at(path, &[key]));
+    format!("{{\"Path\":{},\"Verb\":{}}}", part("path"), part("verb"))
 }
 
 fn master_rules() -> Vec<Value> {

@@ -132,7 +132,9 @@ impl Sandbox {
         let mut moment = Moment::new(clock(), seed);
         let admin_token = options.admin_token.clone().unwrap_or_else(|| moment.uid());
         let mut access = Access::default();
-        access.tokens.insert(admin_token.clone(), User::new("admin", &["system:masters"]));
+        let mut admin = User::new("admin", &["system:masters"]);
+        admin.uid = "admin".to_owned();
+        access.tokens.insert(admin_token.clone(), admin);
         let tls = crate::tls::identity()?;
         access.certificate = tls.authority.clone();
         access.key = (0..4).flat_map(|_| moment.draw().to_le_bytes()).collect();

@@ -118,9 +118,10 @@ impl Server {
         let needs = kind == "NodePort" || (kind == "LoadBalancer" && allocates);
         let before = old.map(|old| list_at(&old.to_value(), &["spec", "ports"]).to_vec()).unwrap_or_default();
         let mut used = self.used_ports(new);
+        let name = new.name().to_owned();
         let Some(Value::List(ports)) = new.root_mut().map_entry("spec").get_mut("ports") else { return Ok(()) };
         let mut ports: Vec<Value> = ports.to_vec();
-        for port in &mut ports {
+        for (place, port) in ports.iter_mut().enumerate() {
             let Value::Map(port) = port else { continue };
             let own = port.get("nodePort").and_then(Value::as_i64).filter(|number| *number > 0);
             if !needs {
@@ -130,7 +131,11 @@ impl Server {
                 }
                 continue;
             }
-            if own.is_some() {
+            if let Some(own) = own {
+                let kept = before.iter().any(|one| one.get("nodePort").and_then(Value::as_i64) == Some(own));
+                if !kept {
+                    check_port(own, place, &used, &name)?;
+                }
                 continue;
             }
             let known = before.iter().find(|one| {
@@ -146,6 +151,12 @@ impl Server {
             port.insert("nodePort", number);
         }
         set_at(new.root_mut(), &["spec", "ports"], ports);
+        if let Some(old) = old.filter(|old| is_exposed(old) && !["NodePort", "LoadBalancer"].contains(&kind)) {
+            let same = old.at(&["spec", "externalTrafficPolicy"]) == new.at(&["spec", "externalTrafficPolicy"]);
+            if same {
+                new.root_mut().map_entry("spec").remove("externalTrafficPolicy");
+            }
+        }
         let local = new.str_at(&["spec", "externalTrafficPolicy"]) == "Local";
         if kind == "LoadBalancer" && local && new.at(&["spec", "healthCheckNodePort"]).is_none() {
             let kept = old.and_then(|old| old.at(&["spec", "healthCheckNodePort"])).and_then(Value::as_i64);
@@ -164,6 +175,23 @@ impl Server {
             .filter_map(|port| port.get("nodePort").and_then(Value::as_i64))
             .collect()
     }
+}
+
+fn is_exposed(service: &Object) -> bool {
+    ["NodePort", "LoadBalancer"].contains(&service.str_at(&["spec", "type"]))
+}
+
+/// Refuses a node port that somebody has or nobody may have.
+fn check_port(port: i64, place: usize, used: &BTreeSet<i64>, name: &str) -> Outcome<()> {
+    let problem = if !(30_000..=32_767).contains(&port) {
+        "provided port is not in the valid range. The range of valid ports is 30000-32767"
+    } else if used.contains(&port) {
+        "provided port is already allocated"
+    } else {
+        return Ok(());
+    };
+    let cause = Cause::invalid(format!("spec.ports[{place}].nodePort"), &port.to_string(), problem);
+    Err(Failure::invalid("", "Service", name, &[cause]))
 }
 
 /// Draws a node port of 30000 to 32767 that nobody has.

@@ -8,7 +8,7 @@ use crate::{build::text_at, catalog::Resource, names::NameRule};
 pub(crate) fn name_rule(resource: &Resource) -> NameRule {
     match (resource.group.as_str(), resource.plural.as_str()) {
         ("rbac.authorization.k8s.io", _) => NameRule::PathSegment,
-        ("", "namespaces" | "services") => NameRule::Label,
+        ("", "namespaces" | "services") | ("apps", "statefulsets") => NameRule::Label,
         _ => NameRule::Subdomain,
     }
 }
@@ -189,6 +189,31 @@ pub(crate) fn prepare_status(resource: &Resource, old: &Object, new: &mut Object
     }
     if let Some(generation) = old.at(&["metadata", "generation"]) {
         new.metadata_mut().insert("generation", generation.clone());
+    }
+}
+
+/// Prepares a change of a pod's ephemeral containers: nothing else changes.
+pub(crate) fn prepare_ephemeral(old: &Object, new: &mut Object) {
+    let wanted = new.at(&["spec", "ephemeralContainers"]).cloned();
+    let metadata = new.root().get("metadata").cloned();
+    let mut result = old.root().clone();
+    if let Some(wanted) = wanted {
+        result.map_entry("spec").insert("ephemeralContainers", wanted);
+    }
+    if let Some(metadata) = metadata {
+        result.insert("metadata", metadata);
+    }
+    let mut result = Object::new(result);
+    count_generation_of(old, &mut result);
+    *new = result;
+}
+
+/// A pod's generation counts the changes of its spec.
+fn count_generation_of(old: &Object, new: &mut Object) {
+    let before = old.at(&["metadata", "generation"]).and_then(Value::as_i64).unwrap_or_default();
+    let changed = old.root().get("spec") != new.root().get("spec");
+    if before > 0 {
+        new.metadata_mut().insert("generation", before + i64::from(changed));
     }
 }
 

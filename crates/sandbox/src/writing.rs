@@ -109,7 +109,10 @@ impl Server {
     ) -> Outcome<Object> {
         match validation {
             FieldValidation::Ignore => {}
-            FieldValidation::Warn => call.warnings.extend(decoded.complaints),
+            FieldValidation::Warn => {
+                let words = decoded.complaints.iter().map(|complaint| crate::patching::yaml_warning(complaint));
+                call.warnings.extend(words);
+            }
             FieldValidation::Strict if decoded.complaints.is_empty() => {}
             FieldValidation::Strict => {
                 let version = &call.resource.version;
@@ -275,17 +278,22 @@ impl Server {
         }
         let mut new = versions::store_form(&resource, new);
         check_preconditions(&resource, old, &new)?;
+        if !strategy::updates_unconditionally(&resource) && new.str_at(&["metadata", "resourceVersion"]).is_empty() {
+            let cause = Cause::invalid("metadata.resourceVersion", "0", "must be specified for an update");
+            return Err(Failure::invalid(&resource.group, &resource.plural, new.name(), &[cause]));
+        }
         self.admit_update(write, old, &mut new)?;
         keep_system_metadata(old, &mut new);
         match write.subresource.as_deref() {
             Some("status" | "approval") => strategy::prepare_status(&resource, old, &mut new),
+            Some("ephemeralcontainers") => strategy::prepare_ephemeral(old, &mut new),
             _ => strategy::prepare_update(&resource, old, &mut new),
         }
         self.prepare_kind_update(write, old, &mut new)?;
         if write.subresource.as_deref() != Some("status") {
             strategy::count_generation(&resource, old, &mut new);
         }
-        let mut causes = self.validate_metadata_update(&resource, old, &new);
+        let mut causes = self.validate_metadata_update(old, &new);
         causes.extend(self.validate_update(write, old, &new));
         if !causes.is_empty() {
             return Err(Failure::invalid(&resource.group, &resource.kind, new.name(), &causes));
@@ -326,13 +334,12 @@ impl Server {
         deleted && !finalizers && grace == 0 && !namespace
     }
 
-    fn validate_metadata_update(&self, resource: &Resource, old: &Object, new: &Object) -> Vec<Cause> {
+    fn validate_metadata_update(&self, old: &Object, new: &Object) -> Vec<Cause> {
         let mut causes = Vec::new();
         crate::immutable::check_metadata(old, new, &mut causes);
         names::check_mutable_metadata(new, &mut causes);
-        if !strategy::updates_unconditionally(resource) && new.str_at(&["metadata", "resourceVersion"]).is_empty() {
-            causes.push(Cause::invalid("metadata.resourceVersion", "0", "must be specified for an update"));
-        }
+        // The server checks metadata for all kinds and then once more for each.
+        causes.extend(causes.clone());
         causes
     }
 }
@@ -386,6 +393,10 @@ fn check_kind(server: &Server, call: &Call<'_>, document: &mut Document, target:
     let wrong_kind = !sent_kind.is_empty() && sent_kind != *kind;
     if wrong_kind {
         return Err(wrong_kind_failure(server, &api_version, &sent_kind, target));
+    }
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", &api_version));
+    if !api_version.is_empty() && server.catalog.version(group, version).is_none() && !call.resource.is_custom() {
+        return Err(wrong_kind_failure(server, &api_version, kind, target));
     }
     if !api_version.is_empty() && api_version != expected {
         let text =

@@ -109,7 +109,9 @@ impl Client {
 fn body(step: &Step, saved: &Saved, headers: &mut HeaderMap) -> anyhow::Result<Vec<u8>> {
     let body = if let Some(body) = &step.body {
         headers.entry("content-type").or_insert(HeaderValue::from_static("application/json"));
-        lockstep_object::to_json(&saved.fill_body(body)?).into_bytes()
+        let mut text = String::new();
+        super::normal::print(&saved.fill_body(body)?, &mut text);
+        text.into_bytes()
     } else if let Some(text) = step.text("bodyText") {
         saved.fill(text)?.into_bytes()
     } else {

@@ -398,9 +398,9 @@ fn sort_conflicts(text: &str) -> String {
     parts.join("\n")
 }
 
-/// Prints JSON with a blank after each comma and colon, all beyond ASCII escaped: the form in which what was sent is
+/// Prints JSON with a blank after each comma and colon: the form in which bodies are sent and in which what was sent is
 /// searched for ports.
-fn print(value: &Body, out: &mut String) {
+pub fn print(value: &Body, out: &mut String) {
     match value {
         Body::List(list) => {
             out.push('[');

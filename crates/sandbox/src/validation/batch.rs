@@ -46,11 +46,14 @@ const AREAS: [&str; 20] = [
 /// Checks a Job.
 pub(crate) fn job(new: &Object, old: Option<&Object>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
-    job_spec(&spec, out);
     let field = spec.at("selector");
+    let labels = spec.down(&["template", "metadata", "labels"]);
+    if !spec.at("manualSelector").is_true() && field.is_set() && !selector::selection(&field).matches(labels.value) {
+        out.push(field.invalid("`selector` not auto-generated"));
+    }
+    job_spec(&spec, out);
     if field.is_set() {
         selector::check(&field, out);
-        let labels = spec.down(&["template", "metadata", "labels"]);
         if !selector::selection(&field).matches(labels.value) {
             out.push(labels.invalid("`selector` does not match template `labels`"));
         }

@@ -12,6 +12,7 @@ mod cluster;
 mod config;
 mod containers;
 mod cron;
+mod definition;
 mod endpoints;
 mod env;
 mod field;
@@ -22,6 +23,7 @@ mod policies;
 mod probes;
 mod rbac;
 mod resources;
+mod schema;
 mod security;
 mod selector;
 mod service;
@@ -34,6 +36,30 @@ use lockstep_object::Object;
 use crate::{catalog::Resource, status::Cause};
 
 use field::Causes;
+
+pub(crate) use field::Field;
+
+/// The metadata and the spec of the pods that an object is or makes.
+pub(crate) struct Template<'a> {
+    /// `metadata`, with its place.
+    pub(crate) metadata: Field<'a>,
+    /// `spec`, with its place.
+    pub(crate) spec: Field<'a>,
+}
+
+/// Finds the pods that an object is or makes.
+pub(crate) fn template_of<'a>(resource: &Resource, object: &'a Object) -> Option<Template<'a>> {
+    let path: &[&str] = match (resource.group.as_str(), resource.plural.as_str()) {
+        ("", "pods") => {
+            return Some(Template { metadata: Field::of(object, "metadata"), spec: Field::of(object, "spec") });
+        }
+        ("apps", _) | ("batch", "jobs") | ("", "replicationcontrollers") => &["template"],
+        ("batch", "cronjobs") => &["jobTemplate", "spec", "template"],
+        _ => return None,
+    };
+    let template = Field::of(object, "spec").down(path);
+    Some(Template { metadata: template.at("metadata"), spec: template.at("spec") })
+}
 
 /// Checks an object; with its old form, if it changed.
 type Check = fn(&Object, Option<&Object>, &mut Causes);
@@ -55,6 +81,9 @@ const CHECKS: &[(&str, &str, Check)] = &[
     ("", "services", service::check),
     ("admissionregistration.k8s.io", "mutatingwebhookconfigurations", webhooks::check),
     ("admissionregistration.k8s.io", "validatingwebhookconfigurations", webhooks::check),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicies", webhooks::policy),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicybindings", webhooks::binding),
+    ("apiextensions.k8s.io", "customresourcedefinitions", definition::check),
     ("apps", "daemonsets", workloads::daemon_set),
     ("apps", "deployments", workloads::deployment),
     ("apps", "replicasets", workloads::replica_set),

@@ -177,7 +177,10 @@ fn check_bounds(limit: &Field<'_>, kind: &str, name: &str, out: &mut Causes) {
     above(&min, &request, &request, ["min", "default request"]);
     above(&request, &max, &request, ["default request", "max"]);
     above(&request, &default, &request, ["default request", "default limit"]);
-    above(&min, &default, &default, ["min", "default"]);
+    // The server shows the least, not the default, here.
+    let default_place =
+        default.as_ref().zip(min.as_ref()).map(|((_, place), (least, _))| (least.clone(), place.clone()));
+    above(&min, &default, &default_place, ["min", "default"]);
     above(&default, &max, &default, ["default", "max"]);
     let ratio = limit.at("maxLimitRequestRatio").key(name);
     if ratio.is_set() && nanos(&resources::quantity_text(&ratio)) < 1_000_000_000 {

@@ -1,8 +1,8 @@
-//! Webhook configurations.
+//! Webhook configurations and admission policies.
 
 use lockstep_object::Object;
 
-use crate::{names, status::go_quote};
+use crate::{expressions::Language, names, status::go_quote};
 
 use super::{
     field::{Causes, Field},
@@ -41,7 +41,7 @@ fn check_hook(hook: &Field<'_>, out: &mut Causes) {
     hook.at("failurePolicy").one_of_if_set(&["Fail", "Ignore"], out);
     hook.at("matchPolicy").one_of_if_set(&["Equivalent", "Exact"], out);
     let effects = hook.at("sideEffects");
-    if effects.is_set() {
+    if !effects.text().is_empty() {
         effects.one_of_if_set(&["None", "NoneOnDryRun"], out);
     } else {
         out.push(effects.required("must specify one of None, NoneOnDryRun"));
@@ -65,23 +65,16 @@ pub(crate) fn client(config: &Field<'_>, out: &mut Causes) {
     } else if url.is_set() {
         check_url(&url, out);
     } else {
-        service.at("namespace").named(format!("{}.namespace", service.path)).needed_second(&service.at("name"), out);
+        for (key, words) in [("name", "service name is required"), ("namespace", "service namespace is required")] {
+            if service.at(key).text().is_empty() {
+                out.push(service.at(key).required(words));
+            }
+        }
         let port = service.at("port");
         if port.is_set() {
             let text = "port is not valid: must be between 1 and 65535, inclusive";
             if !(1..=65_535).contains(&port.number()) {
                 out.push(port.invalid(text));
-            }
-        }
-    }
-}
-
-impl Field<'_> {
-    /// Checks that another field is there, then this one.
-    fn needed_second(&self, first: &Field<'_>, out: &mut Causes) {
-        for (field, word) in [(first, "service name is required"), (self, "service namespace is required")] {
-            if field.text().is_empty() {
-                out.push(field.required(word));
             }
         }
     }
@@ -106,6 +99,85 @@ fn check_url(url: &Field<'_>, out: &mut Causes) {
     }
     if !query.is_empty() {
         out.push(url.invalid_as(&go_quote(query), "query parameters are not permitted in the URL"));
+    }
+}
+
+/// Checks a ValidatingAdmissionPolicy.
+pub(crate) fn policy(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+    const REASONS: [&str; 4] = ["Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized"];
+    let spec = Field::of(new, "spec");
+    spec.at("failurePolicy").one_of_if_set(&["Fail", "Ignore"], out);
+    let constraints = spec.at("matchConstraints");
+    if constraints.is_set() {
+        matching(&constraints, true, out);
+    } else {
+        out.push(constraints.required(""));
+    }
+    let language = Language::new();
+    let compiles = |text: &Field<'_>, out: &mut Causes| {
+        if text.text().trim().is_empty() {
+            out.push(text.required(&format!("{} is not specified", text.path.rsplit('.').next().unwrap_or_default())));
+        } else if let Err(problem) = language.compile(text.text()) {
+            out.push(text.invalid(&problem));
+        }
+    };
+    for variable in spec.at("variables").items() {
+        variable.at("name").needed(out);
+        compiles(&variable.at("expression"), out);
+    }
+    let (validations, audits) = (spec.at("validations"), spec.at("auditAnnotations"));
+    if validations.is_empty() && audits.is_empty() {
+        out.push(validations.required("validations or auditAnnotations must contain at least one item"));
+        out.push(audits.required("validations or auditAnnotations must contain at least one item"));
+    }
+    for validation in validations.items() {
+        compiles(&validation.at("expression"), out);
+        if !validation.at("messageExpression").text().is_empty() {
+            compiles(&validation.at("messageExpression"), out);
+        }
+        validation.at("reason").one_of_if_set(&REASONS, out);
+    }
+    for condition in spec.at("matchConditions").items() {
+        condition.at("name").needed(out);
+        compiles(&condition.at("expression"), out);
+    }
+}
+
+/// Checks a ValidatingAdmissionPolicyBinding.
+pub(crate) fn binding(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+    let spec = Field::of(new, "spec");
+    let name = spec.at("policyName");
+    if name.text().is_empty() {
+        out.push(name.required(""));
+    } else {
+        name.subdomain(out);
+    }
+    if spec.at("matchResources").is_set() {
+        matching(&spec.at("matchResources"), false, out);
+    }
+    let actions = spec.at("validationActions");
+    if actions.is_empty() {
+        out.push(actions.required(""));
+    }
+    for action in actions.items() {
+        action.one_of_if_set(&["Audit", "Deny", "Warn"], out);
+    }
+    if ["Deny", "Warn"].iter().all(|action| actions.texts().contains(action)) {
+        out.push(actions.invalid("must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)"));
+    }
+}
+
+fn matching(constraints: &Field<'_>, needed: bool, out: &mut Causes) {
+    constraints.at("matchPolicy").one_of_if_set(&["Equivalent", "Exact"], out);
+    for key in ["namespaceSelector", "objectSelector"] {
+        selector::check(&constraints.at(key), out);
+    }
+    let rules = constraints.at("resourceRules");
+    if needed && rules.is_empty() {
+        out.push(rules.required(""));
+    }
+    for rule in rules.items().iter().chain(&constraints.at("excludeResourceRules").items()) {
+        check_rule(rule, out);
     }
 }
 
