@@ -16,6 +16,7 @@ const AREAS: &[(&str, usize)] = &[
     ("kustomize-edge", 0),
     ("kustomize-real", 0),
     ("helm", 6),
+    ("apiserver", 29),
 ];
 
 /// Runs every area whose folder is there.
