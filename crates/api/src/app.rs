@@ -60,13 +60,20 @@ pub struct AppSpec {
     pub suspend: bool,
 }
 
-/// Where the objects come from: exactly one of `git` and `folder`.
+/// Where the objects come from: exactly one of `git`, `chart`, `oci` and `folder`. `helm` says how a chart is rendered,
+/// wherever it comes from: it is the same for a chart of a repository and for a folder of Git that is a chart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Source {
     /// A Git repository.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub git: Option<GitSource>,
+    /// A chart of a Helm repository or of an OCI registry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chart: Option<ChartSource>,
+    /// An artifact of an OCI registry: manifests, a kustomization or a chart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oci: Option<OciSource>,
     /// A folder of the machine that Lockstep runs on, without Git: for `lockstep up --worktree`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<FolderSource>,
@@ -76,6 +83,71 @@ pub struct Source {
     /// How a kustomization is built, where the folder is one, and what is changed without touching its file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kustomize: Option<KustomizeOptions>,
+    /// Other sources, whose files `helm.valueFiles` may name as `$name/path`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refs: Vec<NamedSource>,
+}
+
+/// A chart of a Helm repository or of an OCI registry.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ChartSource {
+    /// The repository: `https://…` with an `index.yaml`, or `oci://host/path`.
+    pub repo: String,
+    /// The chart's name.
+    pub name: String,
+    /// A version or range of versions as Helm reads them; by default the newest release.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// The Secret with the credentials; by default one chosen by its URL prefix.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SecretRef>,
+    /// Whether an OCI registry is spoken to without TLS.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub insecure: bool,
+    /// How often the repository is asked, in seconds; by default 300.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval_seconds: Option<u64>,
+}
+
+/// An artifact of an OCI registry.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OciSource {
+    /// `oci://host/path`, without tag.
+    pub url: String,
+    /// A tag, a digest (`sha256:…`) or a semver range of tags; by default `latest`.
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// The folder inside the artifact, by default its root.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// The Secret with the credentials; by default one chosen by its URL prefix.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SecretRef>,
+    /// Whether the registry is spoken to without TLS.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub insecure: bool,
+    /// How often the registry is asked, in seconds; by default 60.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval_seconds: Option<u64>,
+}
+
+/// A source whose files others may name: exactly one of `git`, `oci` and `folder`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NamedSource {
+    /// What `$name` means.
+    pub name: String,
+    /// A Git repository; without a URL that of the App itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub git: Option<GitSource>,
+    /// An artifact of an OCI registry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oci: Option<OciSource>,
+    /// A folder of the machine that Lockstep runs on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<FolderSource>,
 }
 
 /// How a chart is rendered.
@@ -85,12 +157,37 @@ pub struct HelmOptions {
     /// The release's name, by default the App's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release_name: Option<String>,
-    /// Values files, from the root of the source; later ones win.
+    /// Values files, from the root of the source, or of another source as `$name/path`; later ones win.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub value_files: Vec<String>,
-    /// Values as YAML text; they win over files.
+    /// ConfigMaps and Secrets with values; they win over files, later ones over earlier ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub values_from: Vec<ValuesReference>,
+    /// Values as YAML text; they win over all others.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub values: String,
+    /// Whether Helm's own record of the release is kept, so that `helm list`, `history` and `get` show it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub release_record: bool,
+}
+
+/// Values in a ConfigMap or Secret of the App's namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ValuesReference {
+    /// `ConfigMap` or `Secret`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// The key that holds the values, by default `values.yaml`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub values_key: Option<String>,
+    /// Where the key's content stands among the values, as `auth.password`; by default it is a whole values file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_path: Option<String>,
+    /// Whether it may be missing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 /// A Git repository.

@@ -14,8 +14,8 @@ mod project;
 mod status;
 
 pub use app::{
-    App, AppSpec, Deletion, DependencyRef, Destination, FolderSource, GitSource, HelmOptions, Metadata, Retry,
-    SecretRef, Source, SyncPolicy,
+    App, AppSpec, ChartSource, Deletion, DependencyRef, Destination, FolderSource, GitSource, HelmOptions, Metadata,
+    NamedSource, OciSource, Retry, SecretRef, Source, SyncPolicy, ValuesReference,
 };
 pub use crd::crds;
 pub use kustomize::{

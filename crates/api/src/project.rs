@@ -63,6 +63,11 @@ impl ProjectSpec {
         self.destinations.iter().any(|allowed| matches(&allowed.namespace, namespace))
     }
 
+    /// Tells whether Apps may deploy to every namespace.
+    pub fn allows_everywhere(&self) -> bool {
+        self.destinations.iter().any(|allowed| allowed.namespace == "*")
+    }
+
     /// Tells whether Apps may deploy this kind.
     pub fn allows_kind(&self, group: &str, kind: &str) -> bool {
         self.kinds.iter().any(|allowed| matches(&allowed.group, group) && matches(&allowed.kind, kind))

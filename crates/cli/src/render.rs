@@ -23,7 +23,7 @@ pub(crate) async fn render(arguments: &arguments::Render) -> anyhow::Result<End>
         path: folder.path.clone(),
         name: arguments.name.clone(),
         namespace: arguments.namespace.clone(),
-        values: HelmValues { files: Vec::new(), text: read_values(&arguments.values)? },
+        values: HelmValues { text: read_values(&arguments.values)?, ..HelmValues::default() },
         kustomize: KustomizeSpec {
             load_restrictor: match arguments.load_restrictor {
                 arguments::LoadRestrictor::RootOnly => LoadRestrictor::RootOnly,

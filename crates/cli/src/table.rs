@@ -27,9 +27,10 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     lines.join("\n")
 }
 
-/// Returns a revision for people.
+/// Returns a revision for people: a version without its digest, or the beginning of a commit.
 pub(crate) fn short(revision: &str) -> String {
-    revision.get(..7).unwrap_or(revision).to_owned()
+    let version = revision.split_once('@').map(|(version, _)| version);
+    version.or(revision.get(..7)).unwrap_or(revision).to_owned()
 }
 
 /// Words the health with a mark that needs no colour.

@@ -115,6 +115,8 @@ impl Cluster {
             let document = from_json(&body).map_err(|error| Error::Unreachable(error.to_string()))?;
             discovery.add_aggregated(&document);
         }
+        discovery.version =
+            self.get_value("/version").await?.get("gitVersion").and_then(Value::as_str).unwrap_or("").into();
         *self.shared.discovery.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(discovery);
         self.shared.discovered.fetch_add(1, Ordering::SeqCst);
         Ok(())
@@ -180,6 +182,12 @@ impl Cluster {
     pub async fn get(&self, path: &str) -> Result<Object, Error> {
         let (_, body) = self.send(Verb::Get, Request::get(path), Vec::new()).await?;
         object_of(&body)
+    }
+
+    /// Reads something that need not be an object.
+    async fn get_value(&self, path: &str) -> Result<Value, Error> {
+        let (_, body) = self.send(Verb::Get, Request::get(path), Vec::new()).await?;
+        from_json(&body).map_err(|error| Error::Unreachable(format!("an answer that is no JSON: {error}")))
     }
 
     /// Makes an object.

@@ -45,6 +45,8 @@ pub struct Discovery {
     resources: HashMap<Gvk, Resource>,
     /// The version to use of a group and kind when only those are known: the first that the server lists.
     preferred: HashMap<(String, String), Gvk>,
+    /// As `/version` tells it: `v1.36.3`.
+    pub(crate) version: String,
 }
 
 impl Discovery {
@@ -56,6 +58,20 @@ impl Discovery {
     /// Returns the resource of a group and kind in the version that the server prefers.
     pub fn preferred(&self, group: &str, kind: &str) -> Option<&Resource> {
         self.resources.get(self.preferred.get(&(group.to_owned(), kind.to_owned()))?)
+    }
+
+    /// Returns the server's version, as `v1.36.3`; empty before it was asked.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Returns every `group/version` and `group/version/Kind`, sorted: what charts see as `.Capabilities.APIVersions`.
+    pub fn api_versions(&self) -> Vec<String> {
+        let versions = self.resources.keys().flat_map(|gvk| {
+            let version = gvk.api_version();
+            [format!("{version}/{}", gvk.kind), version]
+        });
+        versions.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
     }
 
     /// Adds what an aggregated discovery document (`APIGroupDiscoveryList`, v2) tells.

@@ -34,6 +34,9 @@ pub enum WatchEvent {
 pub struct Watch {
     cluster: Cluster,
     resource: Resource,
+    /// The namespace; all if it is empty.
+    namespace: String,
+    /// What chooses the objects, as parameters of the query.
     selector: String,
     /// Where to go on; empty: from the beginning.
     version: String,
@@ -60,12 +63,19 @@ impl Watch {
         Self {
             cluster,
             resource,
-            selector: selector.to_owned(),
+            namespace: String::new(),
+            selector: format!("labelSelector={}", percent_encoded(selector)),
             version: String::new(),
             stream: None,
             uids: None,
             pause: FIRST_PAUSE,
         }
+    }
+
+    /// Returns a watch over one object.
+    pub fn one(cluster: Cluster, resource: Resource, namespace: &str, name: &str) -> Self {
+        let selector = format!("fieldSelector={}", percent_encoded(&format!("metadata.name={name}")));
+        Self { namespace: namespace.to_owned(), selector, ..Self::new(cluster, resource, "") }
     }
 
     /// Waits for the next event.
@@ -107,9 +117,9 @@ impl Watch {
 
     async fn open(&mut self) -> Result<Stream, Error> {
         let mut uri = format!(
-            "{}?watch=true&allowWatchBookmarks=true&timeoutSeconds={SECONDS}&labelSelector={}",
-            self.resource.collection(""),
-            percent_encoded(&self.selector)
+            "{}?watch=true&allowWatchBookmarks=true&timeoutSeconds={SECONDS}&{}",
+            self.resource.collection(&self.namespace),
+            self.selector
         );
         if self.version.is_empty() {
             uri.push_str("&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");

@@ -138,14 +138,24 @@ pub struct Prepared {
 }
 
 /// Gives an App that names only a path the repository of the App that it comes from: a repository of Apps then needs
-/// no URL of its own and works wherever it is.
+/// no URL of its own and works wherever it is. The same holds for the repositories that hold its values.
 pub fn inherit_source(object: &mut Object, parent: &lockstep_api::Source) {
     if object.kind() != "App" || object.api_version() != lockstep_api::API_VERSION {
         return;
     }
-    let git = object.at(&["spec", "source", "git"]).cloned();
-    let Some(Value::Map(mut git)) = git.filter(|git| git.get("url").is_none()) else { return };
+    if object.at(&["spec", "source"]).is_none() {
+        return;
+    }
     let source = object.root_mut().map_entry("spec").map_entry("source");
+    inherit(source, parent);
+    if let Some(Value::List(refs)) = source.get_mut("refs") {
+        refs.make_mut().iter_mut().filter_map(Value::as_map_mut).for_each(|one| inherit(one, parent));
+    }
+}
+
+fn inherit(source: &mut Map, parent: &lockstep_api::Source) {
+    let git = source.get("git").cloned();
+    let Some(Value::Map(mut git)) = git.filter(|git| git.get("url").is_none()) else { return };
     match parent {
         lockstep_api::Source { git: Some(theirs), .. } => {
             git.insert("url", theirs.url.as_str());

@@ -41,12 +41,14 @@ pub type Ticket = u64;
 /// A revision of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RevisionInfo {
-    /// The commit, or the digest of a folder.
+    /// The commit, the version of a chart, or the digest of a folder.
     pub id: String,
     /// Who wrote it.
     pub author: String,
     /// The first line of its message.
     pub message: String,
+    /// What else the objects depend on, such as the versions of values from elsewhere; empty if there is nothing.
+    pub inputs: String,
 }
 
 /// Why something did not work.

@@ -143,9 +143,10 @@ fn conditions(state: &AppState, status: &AppStatus, ready: bool, context: &Conte
     states.map(condition).into()
 }
 
-/// Returns the first twelve characters of a commit or digest, for people.
+/// Returns a version without its digest, or the first twelve characters of a commit or digest, for people.
 pub(crate) fn short_revision(revision: &str) -> &str {
-    revision.get(..12).unwrap_or(revision)
+    let version = revision.split_once('@').map(|(version, _)| version);
+    version.or(revision.get(..12)).unwrap_or(revision)
 }
 
 /// Returns the time to the second, RFC 3339.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use lockstep_api::{AppSpec, AppStatus, Drift, HistoryEntry};
+use lockstep_api::{AppSpec, AppStatus, Drift, HistoryEntry, Outcome, Source};
 use lockstep_object::ObjectKey;
 
 use crate::{
@@ -156,6 +156,16 @@ impl AppState {
         &self.inventory
     }
 
+    /// Returns the digest of the objects that were last synced whole; 0 before the first time.
+    pub fn synced_digest(&self) -> u64 {
+        self.synced_digest
+    }
+
+    /// Returns the last sync, where it failed.
+    pub fn last_failure(&self) -> Option<&HistoryEntry> {
+        self.history.front().filter(|last| last.outcome == Outcome::Failed)
+    }
+
     /// Returns the keys of the objects that it wants, owned or not yet.
     pub fn desired_keys(&self) -> impl Iterator<Item = &ObjectKey> {
         self.prepared.desired.iter().map(|one| &one.key)
@@ -237,9 +247,11 @@ impl AppState {
 /// Names the source, to tell whether two Apps share it.
 pub(crate) fn source_name(spec: &AppSpec) -> String {
     let reference = |text: &Option<String>| text.clone().unwrap_or_default();
-    match (&spec.source.git, &spec.source.folder) {
-        (Some(git), _) => format!("{}@{}", git.url, reference(&git.reference)),
-        (None, Some(folder)) => folder.root.clone(),
-        (None, None) => String::new(),
+    match &spec.source {
+        Source { git: Some(git), .. } => format!("{}@{}", git.url, reference(&git.reference)),
+        Source { chart: Some(chart), .. } => format!("{}/{}@{}", chart.repo, chart.name, chart.version),
+        Source { oci: Some(oci), .. } => format!("{}@{}", oci.url, reference(&oci.reference)),
+        Source { folder: Some(folder), .. } => folder.root.clone(),
+        Source { .. } => String::new(),
     }
 }

@@ -207,7 +207,8 @@ impl Step<'_, '_> {
         if self.is_asked() {
             return true;
         }
-        let rendered = state.rendered.as_ref().is_some_and(|rendered| rendered.id == target.id);
+        let is_target = |known: &RevisionInfo| known.id == target.id && known.inputs == target.inputs;
+        let rendered = state.rendered.as_ref().is_some_and(is_target);
         if !rendered {
             // After a restart, or for a new revision: its files are looked at, whatever comes of it.
             return state.spec.sync.auto || state.prepared.desired.is_empty();

@@ -160,9 +160,10 @@ impl Reader {
 
     /// Walks a clean path up to the first link.
     fn step(&self, path: &str) -> Result<Stop, Error> {
-        let mut here = Entry { name: "".into(), kind: Kind::Folder, id: self.tree.id() };
+        let (tree, skipped) = self.tree.place_of(path);
+        let mut here = Entry { name: "".into(), kind: Kind::Folder, id: tree.id() };
         let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
-        for (place, name) in names.iter().enumerate() {
+        for (place, name) in names.iter().enumerate().skip(skipped) {
             let entries = match here.kind {
                 Kind::Folder => self.tree.entries(&here.id, path)?,
                 _ => Arc::default(),
@@ -229,6 +230,18 @@ mod tests {
             ("apps/a/kustomization.yaml", ""),
             ("apps/b/x.yaml", "1")
         ])));
+    }
+
+    #[test]
+    fn a_tree_beside_is_read_by_its_name_and_never_listed() {
+        let both = |values: &str| tree(&[("a.yaml", "1")]).with_beside("$values", tree(&[("x/v.yaml", values)]));
+        let reader = both("1").reader();
+        assert_eq!(reader.read_text("$values/x/v.yaml").unwrap(), "1");
+        assert_eq!(reader.walk("$values").unwrap(), ["$values/x/v.yaml"]);
+        assert_eq!(reader.kind("$values/none").unwrap(), None);
+        assert_eq!(reader.walk("").unwrap(), ["a.yaml"]);
+        assert!(reader.reads().still_holds(&both("1")) && !reader.reads().still_holds(&both("2")));
+        assert!(both("1") == both("1") && both("1") != both("2") && both("1") != tree(&[("a.yaml", "1")]));
     }
 
     #[test]

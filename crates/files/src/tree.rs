@@ -1,6 +1,6 @@
 //! The tree and what is behind it.
 
-use std::{cmp::Ordering, fmt, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, fmt, sync::Arc};
 
 use crate::{Error, Id, Reader, memory::MemoryStore};
 
@@ -78,12 +78,13 @@ pub trait Store: Send + Sync {
 pub struct FileTree {
     store: Arc<dyn Store>,
     root: Id,
+    beside: Option<Arc<BTreeMap<String, FileTree>>>,
 }
 
 impl FileTree {
     /// Returns the tree whose root folder has this id.
     pub fn new(store: Arc<dyn Store>, root: Id) -> Self {
-        Self { store, root }
+        Self { store, root, beside: None }
     }
 
     /// Builds a tree in memory from paths and bytes; of equal paths the last wins.
@@ -98,6 +99,31 @@ impl FileTree {
     pub fn from_entries(entries: impl IntoIterator<Item = (String, Kind, Arc<[u8]>)>) -> Result<Self, Error> {
         let (store, root) = MemoryStore::build(entries)?;
         Ok(Self::new(Arc::new(store), root))
+    }
+
+    /// Puts another tree beside this one: its files are read at `name/…`, but no listing shows them. For files that belong
+    /// to a source without being part of it, such as values from another repository.
+    #[must_use]
+    pub fn with_beside(mut self, name: &str, tree: Self) -> Self {
+        let mut beside = self.beside.take().map(Arc::unwrap_or_clone).unwrap_or_default();
+        beside.insert(name.to_owned(), tree);
+        self.beside = Some(Arc::new(beside));
+        self
+    }
+
+    /// Returns another tree that has the same trees beside it.
+    #[must_use]
+    pub fn replaced(&self, store: Arc<dyn Store>, root: Id) -> Self {
+        Self { store, root, beside: self.beside.clone() }
+    }
+
+    /// Returns the tree that a path leads into, and how many of its names lead there.
+    pub(crate) fn place_of(&self, path: &str) -> (&Self, usize) {
+        let first = path.split('/').next().unwrap_or_default();
+        match self.beside.as_ref().and_then(|beside| beside.get(first)) {
+            Some(tree) => (tree, 1),
+            None => (self, 0),
+        }
     }
 
     /// Returns the id of the root folder.
@@ -117,8 +143,9 @@ impl FileTree {
 
     /// Finds the entry at a clean path, without following links and without a record.
     pub fn find(&self, path: &str) -> Result<Option<Entry>, Error> {
-        let mut found = Entry { name: "".into(), kind: Kind::Folder, id: self.root };
-        for name in path.split('/').filter(|name| !name.is_empty()) {
+        let (tree, skipped) = self.place_of(path);
+        let mut found = Entry { name: "".into(), kind: Kind::Folder, id: tree.root };
+        for name in path.split('/').filter(|name| !name.is_empty()).skip(skipped) {
             if found.kind != Kind::Folder {
                 return Ok(None);
             }
@@ -132,11 +159,11 @@ impl FileTree {
     }
 
     pub(crate) fn entries(&self, id: &Id, path: &str) -> Result<Arc<[Entry]>, Error> {
-        self.store.tree(id).map_err(|error| Error::Store { path: path.to_owned(), message: error.0 })
+        self.place_of(path).0.store.tree(id).map_err(|error| Error::Store { path: path.to_owned(), message: error.0 })
     }
 
     pub(crate) fn blob(&self, id: &Id, path: &str) -> Result<Arc<[u8]>, Error> {
-        self.store.blob(id).map_err(|error| Error::Store { path: path.to_owned(), message: error.0 })
+        self.place_of(path).0.store.blob(id).map_err(|error| Error::Store { path: path.to_owned(), message: error.0 })
     }
 }
 
@@ -148,7 +175,7 @@ impl fmt::Debug for FileTree {
 
 impl PartialEq for FileTree {
     fn eq(&self, other: &Self) -> bool {
-        self.root == other.root
+        self.root == other.root && self.beside == other.beside
     }
 }
 

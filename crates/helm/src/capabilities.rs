@@ -82,8 +82,9 @@ pub(crate) struct Capabilities {
 }
 
 impl Capabilities {
-    pub(crate) fn new(kube: KubeVersion, extra: &[String]) -> Self {
-        let apis = default_api_versions().map(Str::from).chain(extra.iter().map(|v| v.as_str().into())).collect();
+    pub(crate) fn new(kube: KubeVersion, extra: &[String], defaults: bool) -> Self {
+        let defaults = default_api_versions().filter(|_| defaults).map(Str::from);
+        let apis = defaults.chain(extra.iter().map(|v| v.as_str().into())).collect();
         Self { kube: Rc::new(Version(kube)), apis: Rc::new(VersionSet(apis)), helm: Rc::new(BuildInfo) }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     decode::parse_yaml,
     error::{Error, ErrorKind},
     ignore::Rules,
-    metadata::Metadata,
+    metadata::{Dependency, Metadata},
     plain::Plain,
     templates::Cache,
     values,
@@ -86,6 +86,25 @@ impl Chart {
     /// Gives what `Chart.yaml` says.
     pub fn metadata(&self) -> &Metadata {
         &self.parts.metadata
+    }
+
+    /// Lists the dependencies that `Chart.yaml` names and `charts/` does not hold, each with the version that
+    /// `Chart.lock` pins, if it does.
+    pub fn missing_dependencies(&self) -> Vec<Dependency> {
+        let is_there = |name: &str| self.parts.dependencies.iter().any(|child| child.metadata.name == name);
+        let missing = self.parts.metadata.dependencies.iter().filter(|dependency| !is_there(&dependency.name));
+        missing.map(|dependency| self.pinned(dependency)).collect()
+    }
+
+    fn pinned(&self, dependency: &Dependency) -> Dependency {
+        let locked = self.parts.lock.as_ref().and_then(|lock| lock.get("dependencies")?.as_list());
+        let text = |item: &object::Value, key: &str| item.get(key).and_then(object::Value::as_str).map(str::to_owned);
+        let own = locked.into_iter().flat_map(|items| items.iter()).find(|item| {
+            text(item, "name").as_ref() == Some(&dependency.name)
+                && text(item, "repository").unwrap_or_default() == dependency.repository
+        });
+        let version = own.and_then(|item| text(item, "version")).unwrap_or_else(|| dependency.version.clone());
+        Dependency { version, ..dependency.clone() }
     }
 
     /// Lists what Helm would warn about while loading.

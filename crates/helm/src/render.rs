@@ -67,6 +67,8 @@ pub struct Options {
     pub kube_version: Option<String>,
     /// API versions besides Helm's default ones.
     pub api_versions: Vec<String>,
+    /// Leaves Helm's default API versions out: [`Options::api_versions`] is what the cluster knows.
+    pub without_default_api_versions: bool,
     /// Puts `crds/` before the manifests.
     pub include_crds: bool,
     /// Leaves hooks out of [`Rendered::template_output`].
@@ -184,7 +186,11 @@ fn run_templates(
     let input = Input {
         values,
         release: release_value(release),
-        capabilities: Value::native(Capabilities::new(kube, &options.api_versions)),
+        capabilities: Value::native(Capabilities::new(
+            kube,
+            &options.api_versions,
+            !options.without_default_api_versions,
+        )),
         state: State::new(options.lookup.clone()),
         options: gotmpl::Options { limits: options.limits, seed: options.seed, now: options.now },
     };

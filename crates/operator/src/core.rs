@@ -8,28 +8,30 @@ use std::{
 };
 
 use jiff::Timestamp;
-use lockstep_api::{API_VERSION, App, AppStatus, REFRESH};
+use lockstep_api::{API_VERSION, App, AppStatus, Deletion, Outcome, REFRESH};
 use lockstep_cluster::{Cluster, Resource, Watch, WatchEvent};
 use lockstep_engine::{
-    AppId, AppState, Context, DependencyFacts, Effect, Event, Live, LiveIndex, Notice, Problem, Scope, Ticket,
+    AppId, AppState, Context, DependencyFacts, Effect, Event, Live, LiveIndex, Notice, Scope, Ticket,
 };
 use lockstep_health::Rules;
 use lockstep_object::{Gk, Gvk, Object, ObjectKey};
-use lockstep_sources::Git;
 use tokio::{
-    sync::{Semaphore, broadcast, mpsc, oneshot},
+    sync::{broadcast, mpsc, oneshot},
     task::{AbortHandle, JoinSet},
 };
 
 use crate::{
     AppView, Handle, Settings, Told,
     claims::{Claimed, Claims},
+    follow::Fetchers,
+    listening::{Listening, News},
     metrics::Metrics,
     notices,
     perform::{self, Apply},
-    rendering::{self, Done, Job, Kept},
+    records,
+    rendering::{Done, Job, Kept, Renderer},
     rules::Projects,
-    source::{self, Snapshot, SourceKey},
+    source::{self, Listed, SourceKey},
     watches::Watches,
 };
 
@@ -43,7 +45,7 @@ pub(crate) enum Message {
     /// The cluster may know other kinds.
     Kinds,
     /// News of a source.
-    Source(SourceKey, Result<Arc<Snapshot>, Problem>),
+    Source(SourceKey, News),
     /// News of the objects of a kind.
     Watched(Gk, WatchEvent),
     /// Somebody wants to see the Apps.
@@ -69,35 +71,25 @@ struct Entry {
     finalizers: Vec<String>,
     /// What the engine was last told, to tell news from our own writes.
     seen: Option<(i64, String, bool, bool)>,
-    source: Option<SourceKey>,
+    sources: Vec<Listed>,
     kept: Option<Kept>,
     writing: bool,
     pending: Option<Box<AppStatus>>,
 }
 
-struct Source {
-    task: AbortHandle,
-    apps: HashSet<AppId>,
-    last: Option<Result<Arc<Snapshot>, Problem>>,
-}
-
-/// Renders at once; rendering is pure computation, so more than the cores gain nothing.
-const RENDERS: usize = 2;
-
 /// The one task that owns all state.
 pub(crate) struct Core {
     cluster: Cluster,
-    git: Git,
     settings: Settings,
     messages: mpsc::Sender<Message>,
     told: broadcast::Sender<Told>,
     metrics: Metrics,
     rules: Arc<Rules>,
     watches: Arc<Watches>,
-    pool: Arc<Semaphore>,
+    renderer: Arc<Renderer>,
     apps: HashMap<AppId, Entry>,
     projects: Projects,
-    sources: HashMap<SourceKey, Source>,
+    sources: Listening,
     live: LiveIndex,
     claims: Claims,
     dependents: HashMap<AppId, HashSet<AppId>>,
@@ -110,20 +102,23 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn new(handle: &Handle, settings: Settings) -> Self {
         let messages = handle.messages.clone();
+        let cluster = handle.cluster.clone();
+        let fetchers =
+            Fetchers { git: handle.git.clone(), artifacts: handle.artifacts.clone(), cluster: cluster.clone() };
         let watches = Arc::new(Watches::new(messages.clone()));
+        let renderer = Arc::new(Renderer::new(fetchers.clone(), Arc::clone(&watches)));
         Self {
-            cluster: handle.cluster.clone(),
-            git: handle.git.clone(),
+            cluster,
             settings,
             messages,
             told: handle.told.clone(),
             metrics: handle.metrics.clone(),
             rules: Arc::new(Rules::builtin()),
             watches,
-            pool: Arc::new(Semaphore::new(RENDERS)),
+            renderer,
             apps: HashMap::new(),
             projects: Projects::default(),
-            sources: HashMap::new(),
+            sources: Listening::new(fetchers, handle.messages.clone()),
             live: LiveIndex::default(),
             claims: Claims::default(),
             dependents: HashMap::new(),
@@ -153,7 +148,7 @@ impl Core {
         }
         self.write_last_statuses().await;
         followers.into_iter().for_each(|task| task.abort());
-        self.sources.values().for_each(|source| source.task.abort());
+        self.sources.end();
     }
 
     /// Writes what nobody has waited long enough for, so that the next operator begins where this one ends.
@@ -284,16 +279,14 @@ impl Core {
             let dependency = AppId::new(namespace, &dependency.name);
             self.dependents.entry(dependency).or_default().insert(id.clone());
         }
-        self.listen(&id, SourceKey::of(&spec.source, &id.namespace));
+        self.listen(&id, source::sources_of(&spec.source, &id.namespace));
         self.step(&id, Event::Spec { spec, generation: meta.generation, refresh, deleting, finalizer });
         self.tell_last_news(&id);
     }
 
     fn app_gone(&mut self, id: &AppId) {
         let Some(entry) = self.apps.remove(id) else { return };
-        if let Some(key) = &entry.source {
-            self.stop_listening(id, key);
-        }
+        self.sources.change(id, &entry.sources, &[]);
         self.claims.release(id);
         self.wake_dependents(id);
         self.claims_changed();
@@ -345,41 +338,14 @@ impl Core {
 
     // Sources.
 
-    fn listen(&mut self, id: &AppId, key: SourceKey) {
-        let known = self.apps.get(id).and_then(|entry| entry.source.clone());
-        if known.as_ref() == Some(&key) {
-            return;
-        }
-        if let Some(known) = known {
-            self.stop_listening(id, &known);
-        }
-        if !self.sources.contains_key(&key) {
-            let follow = source::follow(key.clone(), self.git.clone(), self.cluster.clone(), self.messages.clone());
-            let task = tokio::spawn(follow).abort_handle();
-            self.sources.insert(key.clone(), Source { task, apps: HashSet::new(), last: None });
-        }
-        if let Some(source) = self.sources.get_mut(&key) {
-            source.apps.insert(id.clone());
-        }
-        if let Some(entry) = self.apps.get_mut(id) {
-            entry.source = Some(key);
-        }
+    fn listen(&mut self, id: &AppId, wanted: Vec<Listed>) {
+        let Some(entry) = self.apps.get_mut(id) else { return };
+        self.sources.change(id, &entry.sources, &wanted);
+        entry.sources = wanted;
     }
 
-    fn stop_listening(&mut self, id: &AppId, key: &SourceKey) {
-        let Some(source) = self.sources.get_mut(key) else { return };
-        source.apps.remove(id);
-        if source.apps.is_empty() {
-            source.task.abort();
-            self.sources.remove(key);
-        }
-    }
-
-    fn take_source(&mut self, key: &SourceKey, news: Result<Arc<Snapshot>, Problem>) {
-        let Some(source) = self.sources.get_mut(key) else { return };
-        source.last = Some(news);
-        let apps: Vec<AppId> = source.apps.iter().cloned().collect();
-        apps.iter().for_each(|id| self.tell_last_news(id));
+    fn take_source(&mut self, key: &SourceKey, news: News) {
+        self.sources.take(key, news).iter().for_each(|id| self.tell_last_news(id));
     }
 
     fn tell_last_news(&mut self, id: &AppId) {
@@ -388,8 +354,8 @@ impl Core {
         self.step(id, Event::Resolved(news));
     }
 
-    fn snapshot_of(&self, id: &AppId) -> Option<Result<Arc<Snapshot>, Problem>> {
-        self.sources.get(self.apps.get(id)?.source.as_ref()?)?.last.clone()
+    fn snapshot_of(&self, id: &AppId) -> Option<News> {
+        self.sources.last(&self.apps.get(id)?.sources)
     }
 
     // The live index.
@@ -461,8 +427,12 @@ impl Core {
         let watched = self.dependents.contains_key(id);
         let facts = |core: &Self, entry: &Entry| core.with_context(|context| entry.state.dependency_facts(context));
         let before = watched.then(|| facts(self, &entry));
+        let recorded = entry.synced_or_failed();
         let effects = self.with_context(|context| entry.state.step(event, context));
         let after = watched.then(|| facts(self, &entry));
+        if entry.synced_or_failed() != recorded {
+            self.record_release(id, &entry);
+        }
         self.apps.insert(id.clone(), entry);
         for effect in effects {
             self.perform(id, effect);
@@ -470,6 +440,23 @@ impl Core {
         if before != after {
             self.wake_dependents(id);
         }
+    }
+
+    /// Writes Helm's record of a release that was synced or failed to, where it is kept.
+    fn record_release(&mut self, id: &AppId, entry: &Entry) {
+        let Some(record) = entry.kept.as_ref().and_then(|kept| kept.record.clone()) else { return };
+        let (outcome, reason) = match entry.state.last_failure() {
+            Some(failure) => (Outcome::Failed, failure.reason.clone()),
+            None => (Outcome::Succeeded, String::new()),
+        };
+        let (app, cluster, now) = (id.clone(), self.cluster.clone(), crate::now().to_string());
+        self.tasks.spawn(async move {
+            let record = lockstep_render::ReleaseRecord::clone(&record);
+            if let Err(error) = records::write(&cluster, record, outcome, &reason, &now).await {
+                tracing::warn!(%app, %error, "the record of the release could not be written");
+            }
+            Answer::Nothing
+        });
     }
 
     fn wake_dependents(&mut self, id: &AppId) {
@@ -498,7 +485,13 @@ impl Core {
                 let Some(entry) = self.apps.get(id) else { return };
                 let (version, finalizers) = (entry.version.clone(), entry.finalizers.clone());
                 let ours = effect == Effect::AddFinalizer;
+                let release = entry.release_to_remove(id).filter(|_| !ours);
                 self.tasks.spawn(async move {
+                    if let Some((namespace, name)) = release
+                        && let Err(error) = records::remove(&cluster, &namespace, &name).await
+                    {
+                        tracing::warn!(%app, %error, "the records of the release could not be removed");
+                    }
                     match perform::set_finalizer(cluster, app.clone(), version, finalizers, ours).await {
                         true => Answer::Nothing,
                         false => Answer::FinalizerLost(app),
@@ -513,7 +506,7 @@ impl Core {
         let Some(entry) = self.apps.get(id) else { return };
         let spec = Arc::clone(entry.state.spec());
         let rules = self.projects.rules_for(id, &spec);
-        let job = Job { id: id.clone(), spec, rules, snapshot, kept: entry.kept.clone() };
+        let job = Job { id: id.clone(), uid: entry.uid.clone(), spec, rules, snapshot, kept: entry.kept.clone() };
         let owned = entry.state.inventory().iter();
         let mut kinds: Vec<Gvk> = Vec::new();
         for (key, record) in owned {
@@ -521,13 +514,8 @@ impl Core {
                 kinds.push(Gvk { group: key.group.clone(), version: record.version.clone(), kind: key.kind.clone() });
             }
         }
-        let (app, cluster, git) = (id.clone(), self.cluster.clone(), self.git.clone());
-        let (watches, pool) = (Arc::clone(&self.watches), Arc::clone(&self.pool));
-        self.tasks.spawn(async move {
-            // What is owned must be seen before it is planned what is no longer wanted.
-            watches.ensure(kinds, &cluster).await;
-            Answer::Rendered(app, ticket, rendering::perform(job, cluster, git, watches, pool).await)
-        });
+        let (app, renderer) = (id.clone(), Arc::clone(&self.renderer));
+        self.tasks.spawn(async move { Answer::Rendered(app, ticket, renderer.perform(job, kinds).await) });
     }
 
     fn take_answer(&mut self, answer: Answer) {
@@ -637,6 +625,20 @@ impl Core {
 }
 
 impl Entry {
+    /// What changes when a sync ends.
+    fn synced_or_failed(&self) -> (u64, Option<String>) {
+        (self.state.synced_digest(), self.state.last_failure().map(|failure| failure.started.clone()))
+    }
+
+    /// Returns namespace and name of the release whose records go with the App.
+    fn release_to_remove(&self, id: &AppId) -> Option<(String, String)> {
+        let spec = self.state.spec();
+        let helm = spec.source.helm.as_ref().filter(|helm| helm.release_record)?;
+        let namespace = spec.destination.namespace.as_ref().unwrap_or(&id.namespace);
+        let gone = spec.sync.deletion == Deletion::Delete;
+        gone.then(|| (namespace.clone(), source::release_name(Some(helm), &id.name)))
+    }
+
     fn new(state: AppState) -> Self {
         Self {
             state,
@@ -644,7 +646,7 @@ impl Entry {
             version: String::new(),
             finalizers: Vec::new(),
             seen: None,
-            source: None,
+            sources: Vec::new(),
             kept: None,
             writing: false,
             pending: None,

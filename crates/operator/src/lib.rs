@@ -11,14 +11,21 @@
 
 mod claims;
 mod core;
+mod credentials;
+mod dependencies;
+mod follow;
 mod http;
+mod listening;
+mod lookups;
 mod metrics;
 mod notices;
 mod perform;
+mod records;
 mod remotes;
 mod rendering;
 mod rules;
 mod source;
+mod specs;
 mod watches;
 
 use std::{path::PathBuf, sync::Arc};
@@ -29,10 +36,10 @@ use lockstep_cluster::Cluster;
 use lockstep_engine::AppId;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+pub use credentials::credentials;
 pub use http::serve;
 pub use notices::Told;
 pub use remotes::{MOST_REMOTES, fetch_remote};
-pub use source::credentials;
 
 use crate::core::{Core, Message};
 
@@ -82,6 +89,7 @@ pub struct Handle {
     told: broadcast::Sender<Told>,
     done: watch::Receiver<bool>,
     git: lockstep_sources::Git,
+    artifacts: lockstep_sources::Artifacts,
     cluster: Cluster,
     metrics: metrics::Metrics,
 }
@@ -100,12 +108,13 @@ impl Operator {
     pub async fn start(cluster: Cluster, settings: Settings) -> Result<Handle, Error> {
         cluster.refresh_discovery(cluster.discovered()).await?;
         let options = lockstep_sources::CacheOptions::new(settings.cache.clone());
+        let artifacts = lockstep_sources::Artifacts::new(&options).map_err(Error::Cache)?;
         let git = lockstep_sources::Git::new(options).map_err(Error::Cache)?;
         let (messages, inbox) = mpsc::channel(MESSAGES);
         let (told, _) = broadcast::channel(TOLD);
         let (done_sender, done) = watch::channel(false);
         let metrics = metrics::Metrics::default();
-        let handle = Handle { messages, told, done, git, cluster, metrics };
+        let handle = Handle { messages, told, done, git, artifacts, cluster, metrics };
         let core = Core::new(&handle, settings);
         tokio::spawn(async move {
             core.run(inbox).await;

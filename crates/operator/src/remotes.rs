@@ -5,7 +5,7 @@ use lockstep_files::FileTree;
 use lockstep_render::{FILE, Fetched, Need};
 use lockstep_sources::{Credentials, Git, GitSpec, Reference};
 
-use crate::source::credentials;
+use crate::credentials::credentials;
 
 /// More remote bases in one rendering are refused: each costs a round over the network.
 pub const MOST_REMOTES: usize = 50;

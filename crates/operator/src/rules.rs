@@ -6,6 +6,8 @@ use lockstep_api::{AppSpec, DEFAULT_PROJECT, ProjectSpec};
 use lockstep_engine::{AppId, Prepared, ProblemKind, Rejected};
 use lockstep_object::{Diagnostic, Place};
 
+use crate::source;
+
 /// The Projects of all namespaces.
 #[derive(Debug, Default)]
 pub(crate) struct Projects(HashMap<AppId, ProjectSpec>);
@@ -33,8 +35,8 @@ impl Projects {
 /// Checks a revision against the rules.
 pub(crate) fn check(rules: &ProjectSpec, spec: &AppSpec, prepared: &Prepared) -> Result<(), Rejected> {
     let name = spec.project.as_deref().unwrap_or(DEFAULT_PROJECT);
-    let url = spec.source.git.as_ref().map(|git| git.url.as_str());
-    if let Some(url) = url.filter(|url| !rules.allows_source(url)) {
+    let urls = source::urls_of(&spec.source);
+    if let Some(url) = urls.iter().find(|url| !rules.allows_source(url.as_str())) {
         let url = lockstep_sources::redact(url);
         return Err(forbidden(format!("the project {name} does not allow the source {url}")));
     }

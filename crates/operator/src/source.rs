@@ -1,17 +1,10 @@
-//! Sources: one task for each repository and reference, however many Apps read it.
+//! What Apps read: which sources an App has, and what they give together.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use base64::Engine;
-use lockstep_api::{GitSource, Source};
-use lockstep_cluster::Cluster;
-use lockstep_engine::{Problem, ProblemKind, RevisionInfo};
+use lockstep_api::{ChartSource, GitSource, HelmOptions, OciSource, Source, ValuesReference};
+use lockstep_engine::{Problem, RevisionInfo};
 use lockstep_files::FileTree;
-use lockstep_object::Object;
-use lockstep_sources::{Credentials, Git, GitSpec, Reference, WatchOptions, Worktree, WorktreeOptions};
-use tokio::sync::mpsc;
-
-use crate::core::Message;
 
 /// What is watched: Apps with an equal key share one task.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,9 +17,42 @@ pub(crate) enum SourceKey {
         namespace: String,
         secret: Option<String>,
     },
+    Artifact {
+        url: String,
+        chart: Option<String>,
+        version: String,
+        insecure: bool,
+        interval: u64,
+        namespace: String,
+        secret: Option<String>,
+    },
+    /// A ConfigMap or Secret with values: each key is a file.
+    Values {
+        kind: ValuesKind,
+        namespace: String,
+        name: String,
+        /// Whether it may be missing.
+        optional: bool,
+    },
     Folder(String),
     /// The spec names no source, or two.
     Invalid(String),
+}
+
+/// The kinds that hold values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ValuesKind {
+    ConfigMap,
+    Secret,
+}
+
+impl ValuesKind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ConfigMap => "ConfigMap",
+            Self::Secret => "Secret",
+        }
+    }
 }
 
 /// A revision with its files.
@@ -36,171 +62,205 @@ pub(crate) struct Snapshot {
     pub(crate) tree: FileTree,
 }
 
-impl SourceKey {
-    /// Returns the key of a source, for an App in this namespace.
-    pub(crate) fn of(source: &Source, namespace: &str) -> Self {
-        match (&source.git, &source.folder) {
-            (Some(git), None) => Self::of_git(git, namespace),
-            (None, Some(folder)) => Self::Folder(folder.root.clone()),
-            (None, None) => Self::Invalid("spec.source names neither git nor folder".to_owned()),
-            (Some(_), Some(_)) => Self::Invalid("spec.source names both git and folder; keep one".to_owned()),
-        }
-    }
-
-    fn of_git(git: &GitSource, namespace: &str) -> Self {
-        let secret = git.secret_ref.as_ref().map(|secret| secret.name.clone());
-        Self::Git {
-            url: git.url.clone(),
-            reference: git.reference.clone().unwrap_or_default(),
-            submodules: git.submodules,
-            interval: git.interval_seconds.unwrap_or(30).max(1),
-            namespace: namespace.to_owned(),
-            secret,
-        }
-    }
+/// A source of an App, and where its files are found: the first at the root, others beside it by their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) beside: String,
+    pub(crate) key: SourceKey,
 }
 
-/// Follows a source until nobody listens.
-pub(crate) async fn follow(key: SourceKey, git: Git, cluster: Cluster, messages: mpsc::Sender<Message>) {
-    match &key {
-        SourceKey::Invalid(message) => {
-            let problem = Problem::new(ProblemKind::SourceFailed, message.clone());
-            tell(&messages, &key, Err(problem)).await;
-        }
-        SourceKey::Folder(root) => follow_folder(&key, root, &messages).await,
-        SourceKey::Git { .. } => follow_git(&key, git, cluster, &messages).await,
-    }
-}
-
-async fn tell(messages: &mpsc::Sender<Message>, key: &SourceKey, news: Result<Snapshot, Problem>) -> bool {
-    messages.send(Message::Source(key.clone(), news.map(Arc::new))).await.is_ok()
-}
-
-fn problem_of(error: &lockstep_sources::Error) -> Problem {
-    let mut message = error.to_string();
-    if let Some(hint) = error.hint_text().filter(|hint| !message.contains(*hint)) {
-        message.push_str("; ");
-        message.push_str(hint);
-    }
-    Problem::new(ProblemKind::SourceFailed, message)
-}
-
-async fn follow_folder(key: &SourceKey, root: &str, messages: &mpsc::Sender<Message>) {
-    let snapshot = |tree: FileTree| Snapshot {
-        revision: RevisionInfo { id: tree.id().to_string(), author: String::new(), message: "working tree".to_owned() },
-        tree,
-    };
-    let mut worktree = loop {
-        match Worktree::open(root, WorktreeOptions::default()).await {
-            Ok(worktree) => break worktree,
-            Err(error) => {
-                if !tell(messages, key, Err(problem_of(&error))).await {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_secs(5)).await;
-            }
-        }
-    };
-    let mut open = tell(messages, key, Ok(snapshot(worktree.tree()))).await;
-    while open {
-        let news = worktree.changed().await;
-        open = tell(messages, key, news.map(snapshot).map_err(|error| problem_of(&error))).await;
-    }
-}
-
-async fn follow_git(key: &SourceKey, git: Git, cluster: Cluster, messages: &mpsc::Sender<Message>) {
-    let SourceKey::Git { url, reference, submodules, interval, namespace, secret } = key else { return };
-    let credentials = loop {
-        match self::credentials(&cluster, namespace, url, secret.as_deref()).await {
-            Ok(credentials) => break credentials,
-            Err(problem) => {
-                if !tell(messages, key, Err(problem)).await {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_secs(10)).await;
-            }
-        }
-    };
-    let mut spec = GitSpec::new(url, Reference::Auto(reference.clone())).with_credentials(credentials);
-    spec.submodules = *submodules;
-    let options = WatchOptions { interval: Duration::from_secs(*interval), ..WatchOptions::default() };
-    let mut watcher = git.watch(&spec, options);
-    loop {
-        let news = match watcher.next().await {
-            Ok(revision) => git.open(watcher.spec(), &revision).await,
-            Err(error) => Err(error),
+/// Returns the sources of an App in this namespace, the one with its objects first.
+pub(crate) fn sources_of(source: &Source, namespace: &str) -> Vec<Listed> {
+    let mut listed = vec![Listed { beside: String::new(), key: main_source(source, namespace) }];
+    for named in &source.refs {
+        let key = match (&named.git, &named.oci, &named.folder) {
+            (Some(git), None, None) => git_key(git, namespace),
+            (None, Some(oci), None) => oci_key(oci, namespace),
+            (None, None, Some(folder)) => SourceKey::Folder(folder.root.clone()),
+            _ => SourceKey::Invalid(format!("spec.source.refs: {:?} must name either git or oci", named.name)),
         };
-        let failed = news.is_err();
-        let news = news.map_err(|error| problem_of(&error)).map(|snapshot| Snapshot {
-            revision: RevisionInfo {
-                id: snapshot.commit.id.to_string(),
-                author: snapshot.commit.author.clone(),
-                message: snapshot.commit.title().to_owned(),
-            },
-            tree: snapshot.tree,
-        });
-        if !tell(messages, key, news).await {
-            return;
+        listed.push(Listed { beside: format!("${}", named.name), key });
+    }
+    let values = source.helm.iter().flat_map(|helm| &helm.values_from);
+    for reference in values {
+        let one = Listed { beside: values_place(reference), key: values_key(reference, namespace) };
+        if !listed.contains(&one) {
+            listed.push(one);
         }
-        if failed {
-            // The next answer counts even if it is the same, and the Secret may have been mended meanwhile.
-            watcher.forget();
-            if let Ok(credentials) = self::credentials(&cluster, namespace, url, secret.as_deref()).await {
-                watcher.set_credentials(credentials);
+    }
+    listed
+}
+
+/// Names the place of a ConfigMap's or Secret's keys among the files of an App.
+fn values_place(reference: &ValuesReference) -> String {
+    format!("${}.{}", reference.kind, reference.name)
+}
+
+/// Returns the path of a reference's values among the files of an App.
+pub(crate) fn values_path(reference: &ValuesReference) -> String {
+    format!("{}/{}", values_place(reference), reference.values_key.as_deref().unwrap_or("values.yaml"))
+}
+
+/// Returns the path of the source's folder that is rendered.
+pub(crate) fn path_of(source: &Source) -> &str {
+    match source {
+        Source { git: Some(git), .. } => &git.path,
+        Source { oci: Some(oci), .. } => &oci.path,
+        Source { folder: Some(folder), .. } => &folder.path,
+        Source { .. } => "",
+    }
+}
+
+/// Returns the URLs that an App reads, for the rules of its project.
+pub(crate) fn urls_of(source: &Source) -> Vec<String> {
+    let git = |git: &GitSource| git.url.clone();
+    let own = source.git.as_ref().map(git);
+    let chart = source.chart.as_ref().map(|chart| match chart.repo.starts_with("oci://") {
+        true => format!("{}/{}", chart.repo.trim_end_matches('/'), chart.name),
+        false => chart.repo.clone(),
+    });
+    let oci = source.oci.as_ref().map(|oci| oci.url.clone());
+    let refs = source.refs.iter().flat_map(|named| {
+        let oci = named.oci.as_ref().map(|oci| oci.url.clone());
+        named.git.as_ref().map(git).into_iter().chain(oci)
+    });
+    own.into_iter().chain(chart).chain(oci).chain(refs).collect()
+}
+
+fn main_source(source: &Source, namespace: &str) -> SourceKey {
+    match (&source.git, &source.chart, &source.oci, &source.folder) {
+        (Some(git), None, None, None) => git_key(git, namespace),
+        (None, Some(chart), None, None) => chart_key(chart, namespace),
+        (None, None, Some(oci), None) => oci_key(oci, namespace),
+        (None, None, None, Some(folder)) => SourceKey::Folder(folder.root.clone()),
+        (None, None, None, None) => {
+            SourceKey::Invalid("spec.source names none of git, chart, oci and folder".to_owned())
+        }
+        _ => SourceKey::Invalid("spec.source names more than one of git, chart, oci and folder; keep one".to_owned()),
+    }
+}
+
+fn git_key(git: &GitSource, namespace: &str) -> SourceKey {
+    SourceKey::Git {
+        url: git.url.clone(),
+        reference: git.reference.clone().unwrap_or_default(),
+        submodules: git.submodules,
+        interval: git.interval_seconds.unwrap_or(30).max(1),
+        namespace: namespace.to_owned(),
+        secret: git.secret_ref.as_ref().map(|secret| secret.name.clone()),
+    }
+}
+
+fn chart_key(chart: &ChartSource, namespace: &str) -> SourceKey {
+    if chart.name.is_empty() {
+        return SourceKey::Invalid("spec.source.chart has no name".to_owned());
+    }
+    SourceKey::Artifact {
+        url: chart.repo.clone(),
+        chart: Some(chart.name.clone()),
+        version: chart.version.clone(),
+        insecure: chart.insecure,
+        interval: chart.interval_seconds.unwrap_or(300).max(1),
+        namespace: namespace.to_owned(),
+        secret: chart.secret_ref.as_ref().map(|secret| secret.name.clone()),
+    }
+}
+
+fn oci_key(oci: &OciSource, namespace: &str) -> SourceKey {
+    SourceKey::Artifact {
+        url: oci.url.clone(),
+        chart: None,
+        version: oci.reference.clone().unwrap_or_default(),
+        insecure: oci.insecure,
+        interval: oci.interval_seconds.unwrap_or(60).max(1),
+        namespace: namespace.to_owned(),
+        secret: oci.secret_ref.as_ref().map(|secret| secret.name.clone()),
+    }
+}
+
+fn values_key(reference: &ValuesReference, namespace: &str) -> SourceKey {
+    let kind = match reference.kind.as_str() {
+        "ConfigMap" => ValuesKind::ConfigMap,
+        "Secret" => ValuesKind::Secret,
+        other => {
+            let message = format!("spec.source.helm.valuesFrom: the kind {other:?} is neither ConfigMap nor Secret");
+            return SourceKey::Invalid(message);
+        }
+    };
+    let (namespace, name) = (namespace.to_owned(), reference.name.clone());
+    SourceKey::Values { kind, namespace, name, optional: reference.optional }
+}
+
+/// Joins what the sources of an App told last; nothing while one of them has told nothing yet.
+pub(crate) fn join(
+    listed: &[Listed],
+    last: impl Fn(&SourceKey) -> Option<Result<Arc<Snapshot>, Problem>>,
+) -> Option<Result<Arc<Snapshot>, Problem>> {
+    let (first, others) = listed.split_first()?;
+    let main = match last(&first.key)? {
+        Ok(main) if !others.is_empty() => main,
+        answer => return Some(answer),
+    };
+    let mut joined = Snapshot::clone(&main);
+    for other in others {
+        match last(&other.key)? {
+            Ok(snapshot) => {
+                joined.revision.inputs.push_str(&format!("{}={} ", other.beside, snapshot.revision.id));
+                joined.tree = joined.tree.with_beside(&other.beside, snapshot.tree.clone());
             }
+            Err(problem) => return Some(Err(problem)),
         }
     }
+    Some(Ok(Arc::new(joined)))
 }
 
-/// The label of Secrets with credentials for every source below their `url`.
-const CREDENTIALS_LABEL: &str = "lockstep.dev/credentials=git";
+/// Returns the name of an App's release.
+pub(crate) fn release_name(helm: Option<&HelmOptions>, app: &str) -> String {
+    helm.and_then(|helm| helm.release_name.clone()).unwrap_or_else(|| app.to_owned())
+}
 
-/// Finds the credentials of a repository: those of the named Secret, else those whose `url` is the longest prefix.
-///
-/// # Errors
-/// The Secret is missing or may not be read.
-pub async fn credentials(
-    cluster: &Cluster,
-    namespace: &str,
-    url: &str,
-    secret: Option<&str>,
-) -> Result<Credentials, Problem> {
-    let failed = |message: String| Problem::new(ProblemKind::SourceFailed, message);
-    if let Some(name) = secret {
-        let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}");
-        let secret = cluster.get(&path).await;
-        return match secret {
-            Ok(secret) => Ok(credentials_of(&secret)),
-            Err(error) => Err(failed(format!("the Secret {namespace}/{name} with the credentials: {error}"))),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources(yaml: &str) -> Vec<Listed> {
+        let value = lockstep_object::yaml::parse(yaml).unwrap();
+        let source: Source = serde_json::from_value(serde_json::to_value(&value).unwrap()).unwrap();
+        sources_of(&source, "apps")
+    }
+
+    #[test]
+    fn one_source_has_the_objects_and_others_lie_beside_it() {
+        let listed = sources(
+            "chart: {repo: https://charts.example.com, name: web, version: 1.x}\nrefs: [{name: here, git: {url: /srv/git}}]\nhelm:\n  valuesFrom: [{kind: Secret, name: s}, {kind: Secret, name: s, valuesKey: b}, {kind: Pod, name: p}]\n",
+        );
+        let places: Vec<&str> = listed.iter().map(|one| one.beside.as_str()).collect();
+        assert_eq!(places, ["", "$here", "$Secret.s", "$Pod.p"]);
+        assert!(matches!(&listed[0].key, SourceKey::Artifact { chart: Some(chart), .. } if chart == "web"));
+        assert!(matches!(&listed[3].key, SourceKey::Invalid(message) if message.contains("Pod")));
+        for wrong in ["{}", "git: {url: a}\noci: {url: b}", "chart: {repo: a}"] {
+            assert!(matches!(sources(wrong)[0].key, SourceKey::Invalid(_)), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_joined_waits_for_all_and_fails_with_any() {
+        let snapshot = |id: &str| {
+            let revision = RevisionInfo { id: id.to_owned(), ..RevisionInfo::default() };
+            Arc::new(Snapshot { revision, tree: FileTree::from_files([("a", id.as_bytes().to_vec())]).unwrap() })
         };
+        let listed = sources("folder: {root: /main}\nrefs: [{name: v, folder: {root: /values}}]");
+        let told = |values: Option<Result<Arc<Snapshot>, Problem>>| {
+            join(&listed, |key| match key {
+                SourceKey::Folder(root) if root == "/main" => Some(Ok(snapshot("1"))),
+                _ => values.clone(),
+            })
+        };
+        assert!(told(None).is_none());
+        let problem = Problem::new(lockstep_engine::ProblemKind::SourceFailed, "x");
+        assert_eq!(told(Some(Err(problem.clone()))).unwrap().unwrap_err(), problem);
+        let joined = told(Some(Ok(snapshot("2")))).unwrap().unwrap();
+        assert_eq!((joined.revision.id.as_str(), joined.revision.inputs.as_str()), ("1", "$v=2 "));
+        assert_eq!(joined.tree.reader().read_text("$v/a").unwrap(), "2");
     }
-    if !url.contains("://") && !url.contains('@') || url.starts_with("file://") {
-        return Ok(Credentials::default());
-    }
-    let path = format!("/api/v1/namespaces/{namespace}/secrets?labelSelector={CREDENTIALS_LABEL}");
-    let list = cluster.get(&path).await.map_err(|error| failed(format!("Secrets with credentials: {error}")))?;
-    let items = list.at(&["items"]).and_then(|items| items.as_list().cloned()).unwrap_or_default();
-    let secrets = items.into_iter().filter_map(|item| Object::try_from(item).ok());
-    let best = secrets.filter(|secret| url.starts_with(&text_of(secret, "url").unwrap_or_else(|| "\0".into())));
-    let best = best.max_by_key(|secret| text_of(secret, "url").map(|url| url.len()));
-    Ok(best.map(|secret| credentials_of(&secret)).unwrap_or_default())
-}
-
-/// Reads the keys that Argo CD's and Flux's Secrets use.
-fn credentials_of(secret: &Object) -> Credentials {
-    let first = |keys: &[&str]| keys.iter().find_map(|key| text_of(secret, key));
-    Credentials {
-        username: first(&["username"]),
-        password: first(&["password"]),
-        bearer: first(&["bearerToken", "token"]),
-        identity: first(&["identity", "sshPrivateKey", "ssh-privatekey"]),
-        known_hosts: first(&["known_hosts", "knownHosts"]),
-        ca_bundle: first(&["ca.crt", "caFile"]),
-    }
-}
-
-fn text_of(secret: &Object, key: &str) -> Option<String> {
-    let encoded = secret.at(&["data", key])?.as_str()?;
-    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
-    String::from_utf8(bytes).ok()
 }

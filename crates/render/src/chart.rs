@@ -1,16 +1,19 @@
 //! Helm charts as sources.
 
 use lockstep_files::Reader;
-use lockstep_helm::{Chart, Error, Options, Release, UserValues, render};
+use lockstep_helm::{Chart, Dependency, Error, Options, Record, Release, UserValues, render};
 use lockstep_kustomize::ChartRenderer;
-use lockstep_object::{Diagnostic, Place, yaml};
+use lockstep_object::{Diagnostic, Map, Place, Value, yaml};
 
-use crate::{RenderSpec, Rendered};
+use crate::{ChartContext, HelmValues, RenderSpec, Rendered};
 
 /// Renders a chart into objects: definitions, manifests and hooks, as Argo CD applies them.
-pub(crate) fn read(reader: &Reader, path: &str, spec: &RenderSpec, rendered: &mut Rendered) {
-    let chart = match template(reader, path, spec) {
-        Ok(chart) => chart,
+pub(crate) fn read(reader: &Reader, path: &str, spec: &RenderSpec, context: &ChartContext, rendered: &mut Rendered) {
+    let chart = match template(reader, path, spec, context) {
+        Ok((chart, record)) => {
+            rendered.record = record;
+            chart
+        }
         Err(error) => {
             rendered.diagnostics.push(*error);
             return;
@@ -39,28 +42,89 @@ pub(crate) fn read(reader: &Reader, path: &str, spec: &RenderSpec, rendered: &mu
 /// # Errors
 /// The chart or its values are wrong, in Helm's words.
 pub fn template_output(reader: &Reader, spec: &RenderSpec) -> Result<String, Box<Diagnostic>> {
-    Ok(template(reader, &spec.path, spec)?.template_output())
+    Ok(template(reader, &spec.path, spec, &ChartContext { seed: 1, ..ChartContext::default() })?.0.template_output())
 }
 
-fn template(reader: &Reader, path: &str, spec: &RenderSpec) -> Result<lockstep_helm::Rendered, Box<Diagnostic>> {
+/// Lists the dependencies of a chart that its folder does not hold, with the versions that its lock pins.
+pub fn missing_dependencies(reader: &Reader, path: &str, context: &ChartContext) -> Vec<Dependency> {
+    // What cannot be read is told by the rendering.
+    read_chart(reader, path, context).map(|chart| chart.missing_dependencies()).unwrap_or_default()
+}
+
+fn read_chart(reader: &Reader, path: &str, context: &ChartContext) -> Result<Chart, Error> {
+    match &context.charts {
+        Some(charts) => charts.read(reader, path),
+        None => Chart::from_folder(reader, path),
+    }
+}
+
+fn template(
+    reader: &Reader,
+    path: &str,
+    spec: &RenderSpec,
+    context: &ChartContext,
+) -> Result<(lockstep_helm::Rendered, Option<Box<Record>>), Box<Diagnostic>> {
     let failed = |error: Error| Box::new(diagnostic(path, &error));
-    let chart = Chart::from_folder(reader, path).map_err(failed)?;
-    let mut files = Vec::new();
-    for file in &spec.values.files {
-        let text = reader.read_text(file);
-        let text = text.map_err(|error| Box::new(Diagnostic::error(Place::default(), error.to_string())))?;
-        files.push((file.clone(), text));
-    }
-    if !spec.values.text.is_empty() {
-        files.push(("values".to_owned(), spec.values.text.clone()));
-    }
+    let chart = read_chart(reader, path, context).map_err(failed)?;
     let name = if spec.name.is_empty() { "release-name".to_owned() } else { spec.name.clone() };
     let namespace = if spec.namespace.is_empty() { "default".to_owned() } else { spec.namespace.clone() };
-    let release = Release { name, namespace, revision: 1, is_upgrade: false };
-    let values = UserValues { files, ..UserValues::default() };
-    // The seed is fixed: the same commit renders the same bytes.
-    let options = Options { values, include_crds: true, skip_tests: true, seed: 1, ..Options::default() };
-    render(&chart, &release, &options).map_err(failed)
+    let release = Release { name, namespace, revision: context.revision.max(1), is_upgrade: context.is_upgrade };
+    let options = Options {
+        values: UserValues { files: values(reader, &spec.values)?, ..UserValues::default() },
+        kube_version: context.kube_version.clone(),
+        api_versions: context.api_versions.as_deref().unwrap_or_default().to_vec(),
+        without_default_api_versions: context.api_versions.is_some(),
+        include_crds: true,
+        skip_tests: true,
+        seed: context.seed,
+        lookup: context.lookup.clone(),
+        ..Options::default()
+    };
+    let rendered = render(&chart, &release, &options).map_err(failed)?;
+    let record = context.record.then(|| Record::new(&chart, &release, &options.values, &rendered, ""));
+    Ok((rendered, record.transpose().map_err(failed)?.map(Box::new)))
+}
+
+/// Reads the values, in the order in which later ones win.
+fn values(reader: &Reader, values: &HelmValues) -> Result<Vec<(String, String)>, Box<Diagnostic>> {
+    let failed = |message: String| Box::new(Diagnostic::error(Place::default(), message));
+    let mut files = Vec::new();
+    for path in &values.files {
+        files.push((path.clone(), reader.read_text(path).map_err(|error| failed(error.to_string()))?));
+    }
+    for from in &values.from {
+        let text = match reader.read_text(&from.path) {
+            Ok(text) => text,
+            Err(lockstep_files::Error::NotFound { .. }) if from.optional => continue,
+            Err(error) => return Err(failed(error.to_string())),
+        };
+        let text = if from.target.is_empty() { text } else { nested(&from.target, &text) };
+        files.push((from.path.clone(), text));
+    }
+    if !values.text.is_empty() {
+        files.push(("values".to_owned(), values.text.clone()));
+    }
+    Ok(files)
+}
+
+/// Puts one value below a dotted path (`\.` is a dot of a key); a number or boolean stays one, as Flux reads it.
+fn nested(target: &str, text: &str) -> String {
+    let value = match yaml::parse(text.trim_end_matches('\n')) {
+        Ok(scalar @ (Value::Bool(_) | Value::Int(_) | Value::Float(_))) => scalar,
+        _ => Value::from(text),
+    };
+    let mut keys = vec![String::new()];
+    let mut letters = target.chars();
+    while let Some(letter) = letters.next() {
+        let last = keys.len() - 1;
+        match letter {
+            '\\' => keys[last].extend(letters.next()),
+            '.' => keys.push(String::new()),
+            letter => keys[last].push(letter),
+        }
+    }
+    let value = keys.into_iter().rev().fold(value, |inner, key| [(key, inner)].into_iter().collect::<Map>().into());
+    yaml::print(&value)
 }
 
 fn diagnostic(path: &str, error: &Error) -> Diagnostic {

@@ -1,10 +1,11 @@
 //! Folders of plain manifests, and what else a folder can be.
 
 use lockstep_files::{Error, Kind, Reader};
+use lockstep_helm::Record;
 use lockstep_kustomize::Overlay;
 use lockstep_object::{Diagnostic, Object, Place, yaml};
 
-use crate::{KustomizeSpec, Need, Remotes};
+use crate::{ChartContext, KustomizeSpec, Need, Remotes};
 
 /// What is rendered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -26,8 +27,21 @@ pub struct RenderSpec {
 pub struct HelmValues {
     /// Files, from the root of the tree; later ones win.
     pub files: Vec<String>,
-    /// YAML text, which wins over files.
+    /// Files that may stand for one value or be missing; they win over `files`, later ones over earlier ones.
+    pub from: Vec<ValuesFrom>,
+    /// YAML text, which wins over all others.
     pub text: String,
+}
+
+/// A file with values that something else than the source's author wrote: a key of a ConfigMap or Secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ValuesFrom {
+    /// The file, from the root of the tree.
+    pub path: String,
+    /// Where among the values its content stands, as `auth.password`; empty when it is a whole values file.
+    pub target: String,
+    /// Whether it may be missing.
+    pub optional: bool,
 }
 
 /// What a folder is.
@@ -53,6 +67,8 @@ pub struct Rendered {
     pub diagnostics: Vec<Diagnostic>,
     /// What must be fetched before this can be rendered; there is an error among the diagnostics then.
     pub need: Option<Need>,
+    /// Helm's record of the release, where one was asked for.
+    pub record: Option<Box<Record>>,
 }
 
 /// The names of a kustomization file.
@@ -82,9 +98,14 @@ pub fn render(reader: &Reader, spec: &RenderSpec) -> Rendered {
     render_with(reader, spec, &Remotes::default())
 }
 
-/// Renders a folder with what was fetched for it.
+/// Renders a folder as it is without a cluster, with what was fetched for it.
 pub fn render_with(reader: &Reader, spec: &RenderSpec, remotes: &Remotes) -> Rendered {
-    match render_folder(reader, spec, remotes) {
+    render_for(reader, spec, remotes, &ChartContext::default())
+}
+
+/// Renders a folder with what was fetched for it; a chart is told what `context` says.
+pub fn render_for(reader: &Reader, spec: &RenderSpec, remotes: &Remotes, context: &ChartContext) -> Rendered {
+    match render_folder(reader, spec, remotes, context) {
         Ok(rendered) => rendered,
         Err(error) => {
             let place = Place::file(spec.path.clone());
@@ -104,7 +125,12 @@ fn diagnostic(error: &Error, place: Place) -> Diagnostic {
     }
 }
 
-fn render_folder(reader: &Reader, spec: &RenderSpec, remotes: &Remotes) -> Result<Rendered, Error> {
+fn render_folder(
+    reader: &Reader,
+    spec: &RenderSpec,
+    remotes: &Remotes,
+    context: &ChartContext,
+) -> Result<Rendered, Error> {
     let path = lockstep_files::join("", &spec.path)?;
     match reader.kind(&path)? {
         None => return Err(Error::NotFound { path }),
@@ -121,7 +147,7 @@ fn render_folder(reader: &Reader, spec: &RenderSpec, remotes: &Remotes) -> Resul
     match kind {
         SourceKind::Plain => read_plain(reader, &path, &mut rendered)?,
         SourceKind::Kustomize => crate::kustomization::read(reader, &path, asked, remotes, &mut rendered),
-        SourceKind::Helm => crate::chart::read(reader, &path, spec, &mut rendered),
+        SourceKind::Helm => crate::chart::read(reader, &path, spec, context, &mut rendered),
     }
     if kind != SourceKind::Kustomize && asked.overlay != Overlay::default() {
         let message = "the source is no kustomization, so there is nothing that its kustomize options could change";

@@ -9,13 +9,18 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 mod chart;
+mod context;
 pub mod envsubst;
 mod folder;
 mod kustomization;
 mod remote;
 
-pub use chart::template_output;
-pub use folder::{HelmValues, RenderSpec, Rendered, SourceKind, recognise, render, render_with};
+pub use chart::{missing_dependencies, template_output};
+pub use context::{ChartCache, ChartContext};
+pub use folder::{
+    HelmValues, RenderSpec, Rendered, SourceKind, ValuesFrom, recognise, render, render_for, render_with,
+};
 pub use kustomization::{KustomizeSpec, NotBuilt, kustomize_build};
+pub use lockstep_helm::{Dependency, Lookup, Record as ReleaseRecord, Status as ReleaseStatus, decode_record};
 pub use lockstep_kustomize::{ImageOverride, LoadRestrictor, Overlay, PatchOverride, TargetOverride};
 pub use remote::{FILE, Fetched, Need, Remotes};

@@ -40,6 +40,11 @@ impl Remotes {
         self.0.insert(need, fetched);
     }
 
+    /// Returns how many needs were met.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Tells whether nothing was fetched.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

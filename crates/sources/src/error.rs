@@ -16,6 +16,12 @@ pub enum ErrorKind {
     EmptyRepository,
     /// The branch, tag or range names nothing (any more).
     ReferenceNotFound,
+    /// There is no file or artifact at the URL.
+    NotFound,
+    /// What came is not a chart, an artifact or an index.
+    NotAnArtifact,
+    /// What came has another digest than was promised.
+    WrongDigest,
     /// The commit is not in the repository (any more).
     CommitNotFound,
     /// The host could not be reached, or the connection broke.

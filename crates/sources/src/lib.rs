@@ -1,8 +1,9 @@
-//! Fetches Git sources and folders into file trees, watches them, and pushes commits.
+//! Fetches Git sources, charts, OCI artifacts and folders into file trees, watches them, and pushes commits.
 //!
 //! What: [`Git`] resolves a [`GitSpec`] to a [`Revision`], opens it as a [`Snapshot`] whose objects are read
 //! from a Git object database when they are looked at, tells when it moves ([`Watcher`]), and pushes commits
-//! and reverts. [`Worktree`] is a plain folder. [`webhook`] reads the push events of Git hosts.
+//! and reverts. [`Artifacts`] fetches charts of Helm repositories and artifacts of OCI registries. [`Worktree`] is a
+//! plain folder. [`webhook`] reads the push events of Git hosts.
 //!
 //! What not: nothing here knows Kubernetes or what the files mean, and nothing is ever checked out.
 //!
@@ -12,6 +13,7 @@
 #![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+mod artifacts;
 mod cache;
 mod disk;
 mod edit;
@@ -35,6 +37,7 @@ pub mod webhook;
 mod wire;
 mod worktree;
 
+pub use artifacts::{ArtifactRevision, ArtifactSpec, ArtifactWatcher, Artifacts, docker_credentials};
 pub use disk::disk;
 pub use error::{Error, ErrorKind, Result};
 pub use git::{Author, CacheOptions, Edit, Git, Snapshot};
@@ -42,6 +45,7 @@ pub use ignore::filtered;
 pub use lfs::is_lfs_pointer;
 pub use range::Range;
 pub use spec::{CommitId, CommitInfo, Credentials, GitSpec, Reference, Revision};
+pub use submodules::mounted;
 pub use url::{redact, same_repository};
 pub use watch::{WatchOptions, Watcher};
 pub use worktree::{Worktree, WorktreeOptions};

@@ -52,6 +52,18 @@ pub(crate) fn mount(repositories: &Repositories, spec: &GitSpec, snapshot: Snaps
     mount_below(repositories, spec, snapshot, 0)
 }
 
+/// Puts trees in their places in another one: the charts that a chart depends on.
+///
+/// # Errors
+/// A place is not a path, or the tree cannot be read.
+pub fn mounted(tree: &FileTree, parts: &[(String, FileTree)]) -> Result<FileTree> {
+    let places = parts.iter().map(|(path, part)| (path.clone(), Becomes::Entry(Kind::Folder, part.id())));
+    let (root, trees) = edit::overlay(tree, places.collect())?;
+    let own = std::iter::once(tree.store().clone());
+    let below = own.chain(parts.iter().map(|(_, part)| part.store().clone())).collect();
+    Ok(tree.replaced(Arc::new(Layers { trees, below }), root))
+}
+
 fn mount_below(repositories: &Repositories, spec: &GitSpec, snapshot: Snapshot, depth: usize) -> Result<Snapshot> {
     let Some(list) = edit::find(&snapshot.tree, ".gitmodules")?.filter(|entry| entry.kind.is_file()) else {
         return Ok(snapshot);

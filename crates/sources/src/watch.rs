@@ -31,6 +31,14 @@ impl Default for WatchOptions {
     }
 }
 
+impl WatchOptions {
+    /// Returns how long to wait this time.
+    pub(crate) fn pause(&self) -> Duration {
+        let jitter = self.jitter.clamp(0.0, 0.9) * (2.0 * rand::random::<f64>() - 1.0);
+        self.interval.mul_f64(1.0 + jitter)
+    }
+}
+
 /// The watchers that can be poked.
 #[derive(Default)]
 pub(crate) struct Pokes(Mutex<Vec<(String, Weak<Notify>)>>);
@@ -124,8 +132,7 @@ impl Watcher {
         } else {
             self.options.interval
         };
-        let jitter = self.options.jitter.clamp(0.0, 0.9) * (2.0 * rand::random::<f64>() - 1.0);
-        interval.mul_f64(1.0 + jitter)
+        WatchOptions { interval, ..self.options }.pause()
     }
 
     fn listen(&mut self) {

@@ -15,7 +15,8 @@ use std::{
 
 use tempfile::TempDir;
 
-pub use http::{Auth, HttpOptions, HttpServer};
+pub use crate::web::{Auth, HttpOptions};
+pub use http::HttpServer;
 pub use ssh::SshServer;
 
 /// A repository in a temporary folder.

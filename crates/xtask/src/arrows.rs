@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("diff", &["object", "schema", "merge"]),
     ("api", &["object"]),
     ("engine", &["files", "object", "api", "render", "diff", "health"]),
-    ("sources", &["files", "api"]),
+    ("sources", &["files", "object", "api"]),
     ("cluster", &["object", "api", "engine"]),
     ("sandbox", &["object", "schema", "merge"]),
     ("operator", &["files", "object", "api", "render", "diff", "health", "engine", "sources", "cluster"]),

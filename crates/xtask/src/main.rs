@@ -1,9 +1,10 @@
-//! Chores of the workspace: `cargo xtask tables|facts|conformance|cluster`.
+//! Chores of the workspace: `cargo xtask tables|facts|conformance|cluster|registry`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
 mod cluster;
 mod conformance;
 mod facts;
+mod registry;
 mod tables;
 
 #[cfg(test)]
@@ -20,7 +21,8 @@ const USAGE: &str = "usage:
   cargo xtask tables FOLDER         make the table of kinds from FOLDER/openapi and FOLDER/discovery
   cargo xtask facts                 ask a real server and Go for the sandbox's tables
   cargo xtask conformance FOLDER    run the recorded cases below FOLDER and hold what was reached
-  cargo xtask cluster up|down|test  a real kube-apiserver on loopback; `test` runs the black-box suite on it";
+  cargo xtask cluster up|down|test  a real kube-apiserver on loopback; `test` runs the black-box suite on it
+  cargo xtask registry test         the tests of OCI sources on the distribution registry";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         ["cluster", "up"] => cluster::up(),
         ["cluster", "down"] => cluster::down(),
         ["cluster", "test"] => cluster::test(),
+        ["registry", "test"] => registry::test(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -3,6 +3,7 @@
 
 mod adversity;
 mod apps;
+mod charts;
 mod harness;
 mod kustomize;
 mod server;

@@ -109,7 +109,7 @@ impl HttpChannel {
     }
 }
 
-fn authorization(credentials: &Credentials) -> Option<String> {
+pub(crate) fn authorization(credentials: &Credentials) -> Option<String> {
     match (&credentials.bearer, &credentials.username, &credentials.password) {
         (Some(token), ..) => Some(format!("Bearer {token}")),
         (None, None, None) => None,
@@ -200,7 +200,7 @@ fn refused(status: StatusCode, with_credentials: bool, service: Service) -> Erro
 }
 
 /// Tells why a request did not get an answer.
-fn failure(error: &reqwest::Error) -> Error {
+pub(crate) fn failure(error: &reqwest::Error) -> Error {
     if let Some(tls) = secure_layer(error) {
         return untrusted(tls);
     }

@@ -16,7 +16,7 @@ use std::{
 use gix::ObjectId;
 
 pub(crate) use fetch::{Request, Response, fetch};
-pub(crate) use http::{Clients, Limits, fetch_file};
+pub(crate) use http::{Clients, Limits, authorization, failure, fetch_file};
 pub(crate) use push::{Update, moved_on, push};
 
 use crate::{

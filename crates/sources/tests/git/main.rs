@@ -1,8 +1,10 @@
-//! Git sources against real repositories and servers.
+//! Sources against real repositories and servers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod charts;
 mod local;
 mod push;
+mod registry;
 mod remote;
 mod ssh;
 mod worktree;
