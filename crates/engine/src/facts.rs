@@ -102,6 +102,7 @@ fn phase_of(state: &AppState, context: &Context<'_>) -> (Phase, String) {
         _ => match problem {
             Some(problem) => (Phase::Failed, problem.message.clone()),
             None if state.synced.is_some() => (Phase::Synced, String::new()),
+            None if state.target.is_none() => (Phase::Pending, "the source is being fetched".to_owned()),
             None => (Phase::Pending, String::new()),
         },
     }
