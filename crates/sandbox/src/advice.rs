@@ -49,15 +49,36 @@ pub(crate) fn on_create(resource: &Resource, object: &Object, warnings: &mut Vec
             problems.join(" ")
         ));
     }
-    if resource.is("", "services") && !Field::of(object, "spec").at("externalIPs").is_empty() {
-        warnings.push("spec.externalIPs is deprecated and may no longer be implemented in some clusters".to_owned());
+    let class = Field::metadata(object, "annotations").key("kubernetes.io/ingress.class");
+    if resource.is("networking.k8s.io", "ingresses") && class.is_set() {
+        let text =
+            "annotation \"kubernetes.io/ingress.class\" is deprecated, please use 'spec.ingressClassName' instead";
+        warnings.push(text.to_owned());
     }
+    on_service(resource, object, warnings);
     on_pods(resource, object, warnings);
 }
 
+fn on_service(resource: &Resource, object: &Object, warnings: &mut Vec<String>) {
+    if !resource.is("", "services") {
+        return;
+    }
+    let spec = Field::of(object, "spec");
+    if !spec.at("externalIPs").is_empty() {
+        warnings.push("spec.externalIPs is deprecated and may no longer be implemented in some clusters".to_owned());
+    }
+    if !spec.at("externalName").text().is_empty() && spec.at("type").text() != "ExternalName" {
+        warnings.push("spec.externalName is ignored when spec.type is not \"ExternalName\"".to_owned());
+    }
+}
+
 /// Warns about a changed object.
-pub(crate) fn on_update(resource: &Resource, object: &Object, warnings: &mut Vec<String>) {
-    on_pods(resource, object, warnings);
+pub(crate) fn on_update(resource: &Resource, old: &Object, object: &Object, warnings: &mut Vec<String>) {
+    on_service(resource, object, warnings);
+    // Of what makes pods, only a changed spec is looked at.
+    if resource.is("", "pods") || old.root().get("spec") != object.root().get("spec") {
+        on_pods(resource, object, warnings);
+    }
 }
 
 fn on_pods(resource: &Resource, object: &Object, warnings: &mut Vec<String>) {

@@ -34,6 +34,9 @@ pub(crate) fn to_v1(map: &mut Map) {
     if let Some(Value::Map(status)) = map.get_mut("status") {
         let current = status.remove("currentMetrics");
         status.remove("conditions");
+        for key in ["currentReplicas", "desiredReplicas"] {
+            status.entry(key, || 0.into());
+        }
         let metrics = current.as_ref().map(|value| list_at(value, &[])).unwrap_or_default();
         let percent = metrics.iter().find_map(|metric| int_at(metric, &["resource", "current", "averageUtilization"]));
         if let Some(percent) = percent {

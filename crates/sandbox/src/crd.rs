@@ -118,10 +118,10 @@ impl Server {
     }
 
     /// Says which of the names conflict with those of other definitions of the group.
-    fn accept_names(&self, object: &Object) -> Option<(String, String)> {
+    fn accept_names(&self, object: &Object) -> Names {
         let value = object.to_value();
         let (group, name) = (text_at(&value, &["spec", "group"]), object.name());
-        let others = self.store.bucket(STORE)?.range(None);
+        let others = self.store.bucket(STORE).into_iter().flat_map(|bucket| bucket.range(None));
         let others: Vec<Value> = others
             .filter(|(_, other)| other.object.name() != name && other.object.str_at(&["spec", "group"]) == group)
             .map(|(_, other)| other.object.to_value())
@@ -138,6 +138,8 @@ impl Server {
                 }
             })
         };
+        let mut names = Names { accepted: Map::new(), conflict: None };
+        let before = value.at(&["status", "acceptedNames"]).cloned().unwrap_or_default();
         for (key, reason) in [
             ("plural", "PluralConflict"),
             ("singular", "SingularConflict"),
@@ -153,11 +155,26 @@ impl Server {
                     .collect(),
                 _ => vec![text_at(&value, &["spec", "names", key]).to_owned()],
             };
-            if let Some(bad) = wanted.iter().find(|wanted| !wanted.is_empty() && taken(key, wanted)) {
-                return Some((reason.to_owned(), format!("{} is already in use", crate::status::go_quote(bad))));
+            // Each name is accepted for itself; of several conflicts the last is told.
+            let from = match wanted.iter().find(|wanted| !wanted.is_empty() && taken(key, wanted)) {
+                Some(bad) => {
+                    let text = format!("{} is already in use", crate::status::go_quote(bad));
+                    names.conflict = Some((reason.to_owned(), text));
+                    before.get(key)
+                }
+                None => value.at(&["spec", "names", key]),
+            };
+            if let Some(name) = from.filter(|name| name.as_str() != Some("")) {
+                names.accepted.insert(key, name.clone());
             }
         }
-        None
+        if let Some(categories) = value.at(&["spec", "names", "categories"]) {
+            names.accepted.insert("categories", categories.clone());
+        }
+        for key in ["plural", "kind"] {
+            names.accepted.entry(key, || "".into());
+        }
+        names
     }
 
     /// Deletes what a deleted definition defined, then the definition.
@@ -197,6 +214,13 @@ impl Server {
     }
 }
 
+/// Which names of a definition are its own.
+struct Names {
+    accepted: Map,
+    /// Reason and message of the last conflict.
+    conflict: Option<(String, String)>,
+}
+
 fn is_established(definition: &Object) -> bool {
     let value = definition.to_value();
     list_at(&value, &["status", "conditions"])
@@ -211,7 +235,7 @@ fn condition(kind: &str, truth: bool, reason: &str, message: &str, time: &str) -
     })
 }
 
-fn established_status(object: &Object, conflict: &Option<(String, String)>, time: &str) -> Map {
+fn established_status(object: &Object, names: &Names, time: &str) -> Map {
     let old = object.root().get("status").cloned().unwrap_or_default();
     let known = |kind: &str| list_at(&old, &["conditions"]).iter().find(|one| text_at(one, &["type"]) == kind).cloned();
     let keep = |kind: &str, truth: bool, made: Value| match known(kind) {
@@ -220,7 +244,8 @@ fn established_status(object: &Object, conflict: &Option<(String, String)>, time
     };
     let mut status = old.as_map().cloned().unwrap_or_default();
     let mut conditions: Vec<Value> = Vec::new();
-    match conflict {
+    status.insert("acceptedNames", names.accepted.clone());
+    match &names.conflict {
         None => {
             conditions.push(keep(
                 "NamesAccepted",
@@ -233,8 +258,6 @@ fn established_status(object: &Object, conflict: &Option<(String, String)>, time
                 true,
                 condition("Established", true, "InitialNamesAccepted", text, time),
             ));
-            let names = object.at(&["spec", "names"]).cloned().unwrap_or_default();
-            status.insert("acceptedNames", names);
         }
         Some((reason, message)) => {
             conditions.push(condition("NamesAccepted", false, reason, message, time));

@@ -388,6 +388,27 @@ pub(crate) fn zero_fields(server: &Server, resource: &Resource, object: Object) 
     normalize(&server.types, &root, object.to_value()).map_or(object, |decoded| decoded.object)
 }
 
+/// Turns empty lists of built-in structs into null: storage keeps no difference between an empty list and none.
+pub(crate) fn forget_empty_lists(types: &Types, root: &Arc<str>, map: &mut Map) {
+    let Some(shape) = types.shape(root) else { return };
+    for (key, value) in map.iter_mut() {
+        if let Some(field) = shape.fields.get(key) {
+            forget_in(types, &field.kind, value);
+        }
+    }
+}
+
+fn forget_in(types: &Types, kind: &Kind, value: &mut Value) {
+    match (kind, &mut *value) {
+        (Kind::List(_), Value::List(items)) if items.is_empty() => *value = Value::Null,
+        (Kind::List(item), Value::List(items)) if matches!(**item, Kind::Struct(_)) => {
+            items.make_mut().iter_mut().for_each(|entry| forget_in(types, item, entry));
+        }
+        (Kind::Struct(name), Value::Map(map)) => forget_empty_lists(types, name, map),
+        _ => {}
+    }
+}
+
 impl Walk<'_> {
     fn fill(&mut self, name: &Arc<str>, map: &mut Map, place: &Place) -> Result<(), String> {
         let Some(shape) = self.types.shape(name) else { return Ok(()) };
@@ -473,10 +494,6 @@ impl Walk<'_> {
             (Kind::List(item), Value::List(items)) => {
                 for (index, entry) in items.make_mut().iter_mut().enumerate() {
                     self.convert_item(item, entry, &place.index(index))?;
-                }
-                if items.is_empty() {
-                    // Storage keeps no difference between an empty list and none.
-                    *value = Value::Null;
                 }
                 Ok(())
             }

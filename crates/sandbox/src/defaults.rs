@@ -235,7 +235,9 @@ fn container(container: &mut Map, host_network: bool, ephemeral: bool) {
 
 /// An image without a tag, or with `latest`, is pulled always.
 fn pulls_always(image: &str) -> bool {
-    if image.contains('@') {
+    // What is no image reference has no tag that could be the latest.
+    let part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-/:".contains(&byte);
+    if image.contains('@') || !image.split(':').next().unwrap_or(image).bytes().all(part) {
         return false;
     }
     let last = image.rsplit('/').next().unwrap_or(image);

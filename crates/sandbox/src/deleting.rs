@@ -90,7 +90,9 @@ impl Server {
         let held = !finalizers.is_empty() || grace > 0 || namespace_held(resource, &object) || definition;
         if !already {
             set_at(marked.root_mut(), &["metadata", "deletionTimestamp"], moment.after(grace));
-            set_at(marked.root_mut(), &["metadata", "deletionGracePeriodSeconds"], grace);
+            if !resource.is("", "namespaces") {
+                set_at(marked.root_mut(), &["metadata", "deletionGracePeriodSeconds"], grace);
+            }
             if let Some(generation) = object.at(&["metadata", "generation"]).and_then(Value::as_i64).filter(|g| *g > 0)
             {
                 set_at(marked.root_mut(), &["metadata", "generation"], generation + 1);
@@ -173,6 +175,21 @@ impl Server {
     }
 }
 
+/// Namespaces are marked by a store of their own, with words of its own.
+fn namespace_preconditions(object: &Object, options: &DeleteOptions) -> Outcome<()> {
+    let version = object.str_at(&["metadata", "resourceVersion"]);
+    for (what, wanted, have) in [
+        ("UID", options.uid.as_deref(), strategy::uid_of(object)),
+        ("ResourceVersion", options.version.as_deref(), version),
+    ] {
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != have) {
+            let why = format!("Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {have}");
+            return Err(Failure::conflict("", "namespaces", object.name(), &why));
+        }
+    }
+    Ok(())
+}
+
 fn check_preconditions(resource: &Resource, object: &Object, options: &DeleteOptions) -> Outcome<()> {
     // The storage names the Go type here, not the resource.
     let refuse = |what: &str, given: &str, have: &str| {
@@ -192,6 +209,9 @@ fn check_preconditions(resource: &Resource, object: &Object, options: &DeleteOpt
         Err(Failure::new(409, "Conflict", message).with_details(details))
     };
     let (uid, version) = (strategy::uid_of(object), object.str_at(&["metadata", "resourceVersion"]));
+    if resource.is("", "namespaces") {
+        return namespace_preconditions(object, options);
+    }
     if let Some(wanted) = options.uid.as_deref().filter(|wanted| *wanted != uid) {
         return refuse("UID", wanted, uid);
     }
@@ -225,7 +245,8 @@ fn finalizers_after(resource: &Resource, object: &Object, options: &DeleteOption
     let mut names: Vec<String> =
         names.into_iter().flat_map(|list| list.iter()).filter_map(Value::as_str).map(str::to_owned).collect();
     // Pods have no dependents worth orphaning by default; jobs keep their pods unless told otherwise.
-    let default = if resource.is("batch", "jobs") { Some(Propagation::Orphan) } else { None };
+    let orphans = resource.is("batch", "jobs") || resource.is("", "replicationcontrollers");
+    let default = if orphans { Some(Propagation::Orphan) } else { None };
     let had_orphan = names.iter().any(|name| name == "orphan");
     let had_foreground = names.iter().any(|name| name == "foregroundDeletion");
     let (orphan, foreground) = match options.propagation {

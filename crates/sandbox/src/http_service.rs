@@ -3,7 +3,6 @@
 use std::{
     convert::Infallible,
     future::Future,
-    io::Read,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -81,12 +80,6 @@ impl SandboxService {
             Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => return Ok(Err(too_large())),
             Err(error) => return Err(error),
         };
-        let gzip = parts.headers.get("content-encoding").is_some_and(|value| value == "gzip");
-        let body = match gzip.then(|| unpack(&body)) {
-            None => body,
-            Some(Ok(body)) => body,
-            Some(Err(failure)) => return Ok(Err(failure)),
-        };
         let (body, headers) = match as_json(&parts.method, body, parts.headers) {
             Ok(read) => read,
             Err(failure) => return Ok(Err(failure)),
@@ -119,17 +112,6 @@ fn as_json(
 
 fn too_large() -> Failure {
     Failure::new(413, "RequestEntityTooLarge", format!("Request entity too large: limit is {BODY_LIMIT}"))
-}
-
-fn unpack(body: &[u8]) -> Result<Bytes, Failure> {
-    let mut out = Vec::new();
-    let limit = u64::try_from(BODY_LIMIT + 1).unwrap_or(u64::MAX);
-    let read = flate2::read::GzDecoder::new(body).take(limit).read_to_end(&mut out);
-    match read {
-        Err(error) => Err(Failure::bad_request(format!("gzip: {error}"))),
-        Ok(_) if out.len() > BODY_LIMIT => Err(too_large()),
-        Ok(_) => Ok(out.into()),
-    }
 }
 
 impl Sandbox {

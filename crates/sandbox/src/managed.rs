@@ -263,7 +263,10 @@ fn update(
             None => own.set.clone(),
         };
         managed.insert(key.clone(), OwnedFields { set, ..own });
-        times.insert(key, Text::from(time));
+        // What comes from `/scale` has no time in the real server's entries.
+        if subresource != "scale" {
+            times.insert(key, Text::from(time));
+        }
     }
     cap(&mut managed, &mut times);
     Some((managed, times))

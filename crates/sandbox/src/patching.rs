@@ -297,6 +297,11 @@ fn invalid_patch(value: &str, error: &str) -> Failure {
 
 /// Name and namespace of a patched object stay.
 fn check_identity(call: &Call<'_>, object: &Object) -> Outcome<()> {
+    if object.name().is_empty() {
+        let name = call.name();
+        let text = format!("the name of the object ({name} based on URL) was undeterminable: name must be provided");
+        return Err(Failure::bad_request(text));
+    }
     if object.name() != call.name() {
         let text =
             format!("the name of the object ({}) does not match the name on the URL ({})", object.name(), call.name());

@@ -215,7 +215,7 @@ fn drop_addresses(new: &mut Object, old: Option<&Object>) {
         }
     }
     if old.is_some() {
-        for key in ["ipFamilies", "ipFamilyPolicy"] {
+        for key in ["ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"] {
             spec.remove(key);
         }
     }

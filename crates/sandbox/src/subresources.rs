@@ -91,6 +91,9 @@ impl Server {
     fn evict(&mut self, call: &mut Call<'_>) -> Outcome<Reply> {
         let options = WriteOptions::parse(&call.query, WriteKind::Create, call.agent())?;
         let eviction = self.decode_body(call, options.validation)?;
+        if eviction.name() != call.name() && !eviction.name().is_empty() {
+            return Err(Failure::bad_request("name in URL does not match name in Eviction object"));
+        }
         let pod = self.find(call)?;
         let value = eviction.root().get("deleteOptions").cloned();
         let mut delete = DeleteOptions::parse(value.as_ref().or(Some(&Value::Map(Map::new()))), &call.query)?;

@@ -59,6 +59,11 @@ const EVENT_FIELDS: &[(&str, &str)] = &[
 
 fn event_to_new(map: &mut Map) {
     rename(map, EVENT_FIELDS.iter().map(|(core, new)| (*core, *new)));
+    for key in ["reportingController", "reportingInstance"] {
+        if map.get(key).and_then(Value::as_str) == Some("") {
+            map.remove(key);
+        }
+    }
 }
 
 fn event_to_core(map: &mut Map) {

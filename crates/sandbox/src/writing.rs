@@ -203,7 +203,7 @@ impl Server {
         }
         self.admit_validated(write, None, &object)?;
         crate::advice::on_create(&resource, &object, &mut write.warnings);
-        let object = versions::store_form(&resource, object);
+        let object = self.without_empty_lists(&resource, versions::store_form(&resource, object));
         if write.options.dry_run {
             return Ok(object);
         }
@@ -299,7 +299,8 @@ impl Server {
             return Err(Failure::invalid(&resource.group, &resource.kind, new.name(), &causes));
         }
         self.admit_validated(write, Some(old), &new)?;
-        crate::advice::on_update(&resource, &new, &mut write.warnings);
+        crate::advice::on_update(&resource, old, &new, &mut write.warnings);
+        let new = self.without_empty_lists(&resource, new);
         self.store_changed(write, old, new)
     }
 
@@ -322,6 +323,18 @@ impl Server {
         let object = stored.object.clone();
         self.after_write(write, Some(old), &object);
         Ok(object)
+    }
+
+    /// Brings an object of a built-in kind into the form in which storage gives it back.
+    fn without_empty_lists(&self, resource: &Resource, object: Object) -> Object {
+        if resource.is_custom() || resource.group == "apiextensions.k8s.io" {
+            return object;
+        }
+        let (group, version) = object.api_version().rsplit_once('/').unwrap_or(("", object.api_version()));
+        let Some(root) = self.types.root(group, version, object.kind()) else { return object };
+        let mut map = object.root().clone();
+        crate::decode::forget_empty_lists(&self.types, &root, &mut map);
+        Object::new(map)
     }
 
     fn is_finished_deletion(&self, resource: &Resource, object: &Object) -> bool {
@@ -395,7 +408,8 @@ fn check_kind(server: &Server, call: &Call<'_>, document: &mut Document, target:
         return Err(wrong_kind_failure(server, &api_version, &sent_kind, target));
     }
     let (group, version) = api_version.rsplit_once('/').unwrap_or(("", &api_version));
-    if !api_version.is_empty() && server.catalog.version(group, version).is_none() && !call.resource.is_custom() {
+    let known = server.catalog.version(group, version).is_some() || is_old_version(server, group, version);
+    if !api_version.is_empty() && !known && !call.resource.is_custom() {
         return Err(wrong_kind_failure(server, &api_version, kind, target));
     }
     if !api_version.is_empty() && api_version != expected {
@@ -406,6 +420,12 @@ fn check_kind(server: &Server, call: &Call<'_>, document: &mut Document, target:
     map.insert("apiVersion", expected);
     map.insert("kind", kind.as_str());
     Ok(())
+}
+
+/// Tells whether a version is no longer served but still known to the server's scheme, as `apps/v1beta1` is.
+fn is_old_version(server: &Server, group: &str, version: &str) -> bool {
+    let known = group == "extensions" || (!group.is_empty() && server.catalog.group(group).is_some());
+    known && (version.contains("beta") || version.contains("alpha"))
 }
 
 fn missing_type(call: &Call<'_>, kind: &str) -> Failure {

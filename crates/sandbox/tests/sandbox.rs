@@ -1,6 +1,11 @@
 //! The server as its clients meet it.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "sandbox/fuzz.rs"]
+mod fuzz;
+#[path = "sandbox/validation.rs"]
+mod validation;
+
 use std::time::Duration;
 
 use http::Request;

@@ -50,6 +50,11 @@ pub(crate) fn check(new: &Object, _old: Option<&Object>, out: &mut Causes) {
     }
 }
 
+/// Checks the status of an autoscaler.
+pub(crate) fn status(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+    Field::of(new, "status").nonnegatives(&["currentReplicas", "desiredReplicas"], out);
+}
+
 fn segment(field: &Field<'_>, detail: &str, out: &mut Causes) {
     if field.text().is_empty() {
         out.push(field.required(detail));

@@ -65,6 +65,23 @@ pub(crate) fn job(new: &Object, old: Option<&Object>, out: &mut Causes) {
     }
 }
 
+/// Checks the status of a Job.
+pub(crate) fn job_status(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+    let status = Field::of(new, "status");
+    status.nonnegatives(&["active", "succeeded", "failed"], out);
+    let conditions = status.at("conditions");
+    let is_true = |kind: &str| {
+        let all = conditions.items();
+        all.iter().any(|one| one.at("type").text() == kind && one.at("status").text() == "True")
+    };
+    for (end, cause) in [("Failed", "FailureTarget"), ("Complete", "SuccessCriteriaMet")] {
+        if is_true(end) && !is_true(cause) {
+            let text = format!("Invalid value: cannot set {end}=True condition without the {cause}=true condition");
+            out.push(crate::status::Cause::new("FieldValueInvalid", conditions.path.as_str(), text));
+        }
+    }
+}
+
 fn job_update(old: &Field<'_>, new: &Field<'_>, before: &Object, out: &mut Causes) {
     let same = |key: &str, out: &mut Causes| new.at(key).immutable(&old.at(key), out);
     if new.at("completionMode").text() != "Indexed" {

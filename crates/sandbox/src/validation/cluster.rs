@@ -20,7 +20,7 @@ pub(crate) fn namespace(new: &Object, _old: Option<&Object>, out: &mut Causes) {
 }
 
 /// Checks the status of a Namespace.
-pub(crate) fn namespace_status(new: &Object, out: &mut Causes) {
+pub(crate) fn namespace_status(new: &Object, _old: Option<&Object>, out: &mut Causes) {
     let phase = Field::of(new, "status").at("phase").named("status.Phase".to_owned());
     let shown = crate::status::go_quote(phase.text());
     if Field::metadata(new, "deletionTimestamp").is_set() {
@@ -59,6 +59,30 @@ pub(crate) fn event(new: &Object, _old: Option<&Object>, out: &mut Causes) {
             let field = Field::of(new, key);
             let name = if key == "reportingComponent" { "reportingController" } else { key };
             field.named(name.to_owned()).needed(out);
+        }
+    }
+}
+
+/// Checks an Event of `events.k8s.io`.
+pub(crate) fn new_event(new: &Object, old: Option<&Object>, out: &mut Causes) {
+    if old.is_some() {
+        return;
+    }
+    let regarding = Field::of(new, "regarding").at("namespace").named("involvedObject.namespace".to_owned());
+    let own = new.namespace();
+    if regarding.text() != own && !(regarding.text().is_empty() && ["default", "kube-system"].contains(&own)) {
+        out.push(regarding.invalid_as(&crate::status::go_quote(regarding.text()), "does not match event.namespace"));
+    }
+    let time = Field::of(new, "eventTime");
+    time.needed(out);
+    let kind = Field::of(new, "type");
+    if !["Normal", "Warning"].contains(&kind.text()) {
+        let shown = crate::status::go_quote(kind.text());
+        out.push(kind.invalid_as(&shown, &format!("has invalid value: {}", kind.text())));
+    }
+    if time.is_set() {
+        for key in ["reportingController", "reportingInstance", "action", "reason"] {
+            Field::of(new, key).needed(out);
         }
     }
 }

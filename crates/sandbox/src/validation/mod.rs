@@ -93,6 +93,7 @@ const CHECKS: &[(&str, &str, Check)] = &[
     ("batch", "jobs", batch::job),
     ("coordination.k8s.io", "leases", policies::lease),
     ("discovery.k8s.io", "endpointslices", endpoints::slice),
+    ("events.k8s.io", "events", cluster::new_event),
     ("networking.k8s.io", "ingressclasses", network::ingress_class),
     ("networking.k8s.io", "ingresses", network::ingress),
     ("networking.k8s.io", "networkpolicies", network::policy),
@@ -104,6 +105,17 @@ const CHECKS: &[(&str, &str, Check)] = &[
     ("rbac.authorization.k8s.io", "roles", rbac::role),
     ("scheduling.k8s.io", "priorityclasses", policies::priority_class),
     ("storage.k8s.io", "storageclasses", claims::class),
+];
+
+/// Who checks changes of a status: group, plural, function.
+const STATUS_CHECKS: &[(&str, &str, Check)] = &[
+    ("", "namespaces", cluster::namespace_status),
+    ("", "services", service::status),
+    ("apps", "deployments", workloads::deployment_status),
+    ("apps", "replicasets", workloads::replica_status),
+    ("apps", "statefulsets", workloads::stateful_status),
+    ("autoscaling", "horizontalpodautoscalers", autoscaler::status),
+    ("batch", "jobs", batch::job_status),
 ];
 
 fn checks(resource: &Resource) -> Option<Check> {
@@ -129,7 +141,12 @@ pub(crate) fn update(resource: &Resource, subresource: &str, old: &Object, new: 
                 check(new, Some(old), &mut causes);
             }
         }
-        "status" if resource.is("", "namespaces") => cluster::namespace_status(new, &mut causes),
+        "status" => {
+            let found = STATUS_CHECKS.iter().find(|(group, plural, _)| resource.is(group, plural));
+            if let Some((_, _, check)) = found {
+                check(new, Some(old), &mut causes);
+            }
+        }
         _ => {}
     }
     causes

@@ -44,6 +44,26 @@ pub(crate) fn check(new: &Object, old: Option<&Object>, out: &mut Causes) {
     traffic(&spec, out);
 }
 
+/// Checks the status of a Service.
+pub(crate) fn status(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+    let ingress = Field::of(new, "status").at("loadBalancer").at("ingress");
+    if !ingress.is_empty() && Field::of(new, "spec").at("type").text() != "LoadBalancer" {
+        out.push(ingress.forbidden("may only be used when `spec.type` is 'LoadBalancer'"));
+    }
+    for entry in ingress.items() {
+        let (ip, host) = (entry.at("ip"), entry.at("hostname"));
+        if !ip.text().is_empty() {
+            address::ip(&ip, out);
+        }
+        if !host.text().is_empty() {
+            host.subdomain(out);
+            if address::parse(host.text()).is_some() {
+                out.push(host.invalid("must be a DNS name, not an IP address"));
+            }
+        }
+    }
+}
+
 fn is_headless(spec: &Field<'_>) -> bool {
     spec.at("clusterIP").text() == "None" || spec.at("clusterIPs").texts().first() == Some(&"None")
 }

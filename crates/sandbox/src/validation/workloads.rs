@@ -28,6 +28,44 @@ pub(crate) fn deployment(new: &Object, old: Option<&Object>, out: &mut Causes) {
     fixed_selector(&spec, old, out);
 }
 
+/// Checks the status of a Deployment.
+pub(crate) fn deployment_status(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+    let status = Field::of(new, "status");
+    let counts = ["replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas"];
+    status.at("observedGeneration").nonnegative(out);
+    status.nonnegatives(&counts, out);
+    not_above(&status, &["updatedReplicas", "readyReplicas", "availableReplicas"], "replicas", out);
+    not_above(&status, &["availableReplicas"], "readyReplicas", out);
+}
+
+/// Checks the status of a ReplicaSet.
+pub(crate) fn replica_status(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+    let status = Field::of(new, "status");
+    let counts = ["replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration"];
+    status.nonnegatives(&counts, out);
+    not_above(&status, &["fullyLabeledReplicas", "readyReplicas", "availableReplicas"], "replicas", out);
+    not_above(&status, &["availableReplicas"], "readyReplicas", out);
+}
+
+/// Checks the status of a StatefulSet.
+pub(crate) fn stateful_status(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+    let status = Field::of(new, "status");
+    let counts = ["replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"];
+    status.nonnegatives(&counts, out);
+    not_above(&status, &["readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"], "replicas", out);
+    not_above(&status, &["availableReplicas"], "readyReplicas", out);
+}
+
+/// Checks that counts are not above another; what is absent is 0.
+fn not_above(status: &Field<'_>, keys: &[&str], bound: &str, out: &mut Causes) {
+    for field in keys.iter().map(|key| status.at(key)) {
+        if field.number() > status.at(bound).number() {
+            let text = if bound == "replicas" { "status.replicas" } else { "readyReplicas" };
+            out.push(field.invalid_as(&field.number().to_string(), &format!("cannot be greater than {text}")));
+        }
+    }
+}
+
 /// Checks a ReplicaSet.
 pub(crate) fn replica_set(new: &Object, old: Option<&Object>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
