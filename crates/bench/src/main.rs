@@ -5,6 +5,7 @@
 
 mod apps;
 mod drift;
+mod kustomize;
 mod memory;
 mod mttp;
 mod operator;
@@ -31,6 +32,8 @@ enum Bench {
     Monorepo(Settings),
     /// Bytes and microseconds an object, against other representations.
     Object,
+    /// Kustomizations, against the Go library in process and the Go program.
+    RenderKustomize(kustomize::Arguments),
     /// The operator that the others measure.
     #[command(hide = true)]
     Operator(operator::Arguments),
@@ -70,6 +73,7 @@ async fn main() -> anyhow::Result<()> {
         Bench::Idle(settings) => drift::idle(&settings).await?,
         Bench::Monorepo(settings) => mttp::monorepo(&settings).await?,
         Bench::Object => memory::object()?,
+        Bench::RenderKustomize(arguments) => kustomize::render_kustomize(&arguments)?,
         Bench::Operator(arguments) => return operator::serve(arguments).await,
     };
     println!("{line}");

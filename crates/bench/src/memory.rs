@@ -3,7 +3,7 @@
 
 use std::{
     alloc::{GlobalAlloc, Layout},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Instant,
 };
 
@@ -14,12 +14,16 @@ use serde_json::json;
 pub struct Counting {
     inner: mimalloc::MiMalloc,
     live: AtomicUsize,
+    /// All bytes that were ever allocated.
+    total: AtomicUsize,
+    paused: AtomicBool,
 }
 
 impl Counting {
     /// Returns the allocator.
     pub const fn new() -> Self {
-        Self { inner: mimalloc::MiMalloc, live: AtomicUsize::new(0) }
+        let (live, total, paused) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+        Self { inner: mimalloc::MiMalloc, live, total, paused }
     }
 }
 
@@ -28,16 +32,31 @@ pub(crate) fn live_mib() -> f64 {
     super::ALLOCATOR.live.load(Ordering::Relaxed) as f64 / (1024.0 * 1024.0)
 }
 
+/// Returns the bytes that were allocated so far, freed ones too.
+pub(crate) fn allocated() -> usize {
+    super::ALLOCATOR.total.load(Ordering::Relaxed)
+}
+
+/// Counts, or does not.
+pub(crate) fn count(on: bool) {
+    super::ALLOCATOR.paused.store(!on, Ordering::Relaxed);
+}
+
 // SAFETY: every call is handed to the inner allocator as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.live.fetch_add(layout.size(), Ordering::Relaxed);
+        if !self.paused.load(Ordering::Relaxed) {
+            self.live.fetch_add(layout.size(), Ordering::Relaxed);
+            self.total.fetch_add(layout.size(), Ordering::Relaxed);
+        }
         // SAFETY: as above.
         unsafe { self.inner.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        self.live.fetch_sub(layout.size(), Ordering::Relaxed);
+        if !self.paused.load(Ordering::Relaxed) {
+            self.live.fetch_sub(layout.size(), Ordering::Relaxed);
+        }
         // SAFETY: as above.
         unsafe { self.inner.dealloc(pointer, layout) }
     }
