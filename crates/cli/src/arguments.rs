@@ -267,6 +267,9 @@ pub(crate) struct Sandbox {
     /// Keep the data in this folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// Begin with the objects of this YAML file, and write all objects to it at the end.
+    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    pub(crate) snapshot: Option<PathBuf>,
 }
 
 /// How data is printed.

@@ -13,6 +13,7 @@ pub(crate) async fn sandbox(arguments: arguments::Sandbox) -> anyhow::Result<End
         bare: arguments.bare,
         kubelet_delay: Duration::from_millis(arguments.fake_kubelet_delay),
         data: data_file(arguments.data.as_deref())?,
+        snapshot: arguments.snapshot.as_deref().map(read_snapshot).transpose()?.flatten(),
         admin_token: arguments.token,
         ..Options::default()
     })?;
@@ -26,7 +27,19 @@ pub(crate) async fn sandbox(arguments: arguments::Sandbox) -> anyhow::Result<End
         print!("{}", sandbox.kubeconfig(served.addr));
     }
     wait_for_signal().await?;
+    if let Some(file) = &arguments.snapshot {
+        write_private(file, &sandbox.snapshot())?;
+    }
     Ok(End::Done)
+}
+
+/// Reads a snapshot; a file that is not there yet is none.
+fn read_snapshot(file: &Path) -> anyhow::Result<Option<String>> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
+    }
 }
 
 /// Returns the file of the data in a folder, which is made.
@@ -36,8 +49,13 @@ pub(crate) fn data_file(folder: Option<&Path>) -> anyhow::Result<Option<std::pat
     Ok(Some(folder.join("sandbox.redb")))
 }
 
-/// Writes a kubeconfig at once, whole or not at all, readable by its owner only: it holds a token.
+/// Writes a kubeconfig: it holds a token.
 pub(crate) fn write_kubeconfig(file: &Path, text: &str) -> anyhow::Result<()> {
+    write_private(file, text)
+}
+
+/// Writes a file at once, whole or not at all, readable by its owner only.
+fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
     use std::io::Write;
     let folder = match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

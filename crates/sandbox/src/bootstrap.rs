@@ -1,98 +1,58 @@
 //! The roles that every API server comes with.
 
-use lockstep_object::{List, Object, Value};
+use std::sync::Arc;
+
+use lockstep_object::{Object, Value, from_json};
 
 use crate::{
-    build::{map, texts},
+    build::{list_at, map, text_at},
     moment::Moment,
     server::Server,
 };
 
-const ROLES: &str = "rbac.authorization.k8s.io/clusterroles";
-const BINDINGS: &str = "rbac.authorization.k8s.io/clusterrolebindings";
+/// The default roles and bindings of kube-apiserver 1.36, aggregated ones filled in: name, namespace, labels and what
+/// the kind has. Recorded from a real cluster.
+const RECORDED: &[u8] = include_bytes!("../data/roles.json");
+const GROUP: &str = "rbac.authorization.k8s.io";
 
-fn rule(verbs: &[&str], groups: &[&str], resources: &[&str]) -> Value {
-    Value::Map(map! {
-        "verbs" => texts(verbs.iter().copied()), "apiGroups" => texts(groups.iter().copied()),
-        "resources" => texts(resources.iter().copied()),
-    })
-}
-
-fn path_rule(verbs: &[&str], paths: &[&str]) -> Value {
-    Value::Map(map! { "verbs" => texts(verbs.iter().copied()), "nonResourceURLs" => texts(paths.iter().copied()) })
-}
-
-/// Makes the roles if they are not there.
+/// Makes the roles and bindings that are not there.
 pub(crate) fn roles(server: &mut Server, moment: &mut Moment) {
-    let read = ["get", "list", "watch"];
-    let write = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
-    let work = ["", "apps", "batch", "autoscaling", "networking.k8s.io", "policy", "discovery.k8s.io", "events.k8s.io"];
-    let rbac = ["rbac.authorization.k8s.io"];
-    let all = [
-        ("cluster-admin", vec![rule(&["*"], &["*"], &["*"]), path_rule(&["*"], &["*"])]),
-        ("admin", vec![rule(&write, &work, &["*"]), rule(&write, &rbac, &["roles", "rolebindings"])]),
-        ("edit", vec![rule(&write, &work, &["*"])]),
-        ("view", vec![rule(&read, &work, VIEWED)]),
-    ];
-    for (name, rules) in all {
-        put(server, moment, ROLES, "ClusterRole", name, |object| {
-            object.root_mut().insert("rules", rules.into_iter().collect::<List>());
-        });
+    let recorded = from_json(RECORDED).unwrap_or_default();
+    for (plural, kind) in [
+        ("clusterroles", "ClusterRole"),
+        ("clusterrolebindings", "ClusterRoleBinding"),
+        ("roles", "Role"),
+        ("rolebindings", "RoleBinding"),
+    ] {
+        let store: Arc<str> = format!("{GROUP}/{plural}").into();
+        for entry in list_at(&recorded, &[plural]) {
+            let (name, namespace) = (text_at(entry, &["name"]), text_at(entry, &["namespace"]));
+            if server.store.get(&store, namespace, name).is_none() {
+                server.store.put(&store, role(entry, kind, moment));
+            }
+        }
     }
-    put(server, moment, BINDINGS, "ClusterRoleBinding", "cluster-admin", |object| {
-        let group = "rbac.authorization.k8s.io";
-        let reference = map! { "apiGroup" => group, "kind" => "ClusterRole", "name" => "cluster-admin" };
-        let subject = map! { "apiGroup" => group, "kind" => "Group", "name" => "system:masters" };
-        object.root_mut().insert("roleRef", reference);
-        object.root_mut().insert("subjects", vec![Value::Map(subject)]);
-    });
 }
 
-/// What the role `view` shows: everything but secrets.
-const VIEWED: &[&str] = &[
-    "configmaps",
-    "endpoints",
-    "events",
-    "limitranges",
-    "namespaces",
-    "persistentvolumeclaims",
-    "pods",
-    "pods/log",
-    "pods/status",
-    "replicationcontrollers",
-    "resourcequotas",
-    "serviceaccounts",
-    "services",
-    "controllerrevisions",
-    "daemonsets",
-    "deployments",
-    "deployments/scale",
-    "replicasets",
-    "replicasets/scale",
-    "statefulsets",
-    "statefulsets/scale",
-    "cronjobs",
-    "jobs",
-    "horizontalpodautoscalers",
-    "ingresses",
-    "networkpolicies",
-    "poddisruptionbudgets",
-    "endpointslices",
-];
-
-fn put(server: &mut Server, moment: &mut Moment, store: &str, kind: &str, name: &str, fill: impl FnOnce(&mut Object)) {
-    if server.store.get(store, "", name).is_some() {
-        return;
-    }
-    let metadata = map! {
-        "name" => name, "uid" => moment.uid(), "creationTimestamp" => moment.seconds(),
-        "labels" => map! { "kubernetes.io/bootstrapping" => "rbac-defaults" },
-        "annotations" => map! { "rbac.authorization.kubernetes.io/autoupdate" => "true" },
+/// Makes one of them.
+fn role(entry: &Value, kind: &str, moment: &mut Moment) -> Object {
+    let mut labels = entry.get("labels").and_then(Value::as_map).cloned().unwrap_or_default();
+    labels.insert("kubernetes.io/bootstrapping", "rbac-defaults");
+    let mut metadata = map! {
+        "name" => text_at(entry, &["name"]), "uid" => moment.uid(), "creationTimestamp" => moment.seconds(),
+        "labels" => labels, "annotations" => map! { "rbac.authorization.kubernetes.io/autoupdate" => "true" },
     };
-    let mut object =
-        Object::new(map! { "apiVersion" => "rbac.authorization.k8s.io/v1", "kind" => kind, "metadata" => metadata });
-    fill(&mut object);
-    server.store.put(&store.into(), object);
+    let namespace = text_at(entry, &["namespace"]);
+    if !namespace.is_empty() {
+        metadata.insert("namespace", namespace);
+    }
+    let mut object = map! { "apiVersion" => format!("{GROUP}/v1"), "kind" => kind, "metadata" => metadata };
+    for key in ["aggregationRule", "rules", "roleRef", "subjects"] {
+        if let Some(value) = entry.get(key) {
+            object.insert(key, value.clone());
+        }
+    }
+    Object::new(object)
 }
 
 /// Makes the nodes that pretend to run pods.

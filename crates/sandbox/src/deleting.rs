@@ -90,6 +90,7 @@ impl Server {
         let held = !finalizers.is_empty() || grace > 0 || namespace_held(resource, &object) || definition;
         if !already {
             set_at(marked.root_mut(), &["metadata", "deletionTimestamp"], moment.after(grace));
+            // Namespaces are marked by a hand of their own, which knows no grace.
             if !resource.is("", "namespaces") {
                 set_at(marked.root_mut(), &["metadata", "deletionGracePeriodSeconds"], grace);
             }

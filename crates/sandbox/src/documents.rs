@@ -7,6 +7,7 @@ use crate::{
     build::{map, text_at, texts},
     catalog::{Group, Resource},
     negotiate::clauses,
+    openapi_v2,
     request::{Request, Target},
     server::{Reply, Server},
     status::{Failure, Outcome},
@@ -52,6 +53,9 @@ impl Server {
             "/version" => Ok(Reply::json(200, &version())),
             "/healthz" | "/livez" | "/readyz" => Ok(Reply::text(200, "ok")),
             "/openapi/v3" => Ok(Reply::json(200, &self.openapi_index())),
+            "/openapi/v2" if request.header("accept").is_some_and(openapi_v2::is_wanted) => {
+                Ok(openapi_v2::reply(&self.catalog))
+            }
             "/openapi/v2" => Ok(self.openapi_v2()),
             "/openid/v1/jwks" => Ok(Reply::json(200, &Value::Map(map! { "keys" => List::new() }))),
             "/metrics" => Ok(Reply::text(200, "")),

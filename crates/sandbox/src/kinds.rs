@@ -11,6 +11,17 @@ use crate::{
     writing::Write,
 };
 
+/// A node that has not said that it is ready gets no pods (admission plugin `TaintNodesByCondition`).
+fn taint_new_node(node: &mut Object) {
+    const NOT_READY: &str = "node.kubernetes.io/not-ready";
+    let mut taints = list_at(&node.to_value(), &["spec", "taints"]).to_vec();
+    let there = |taint: &Value| text_at(taint, &["key"]) == NOT_READY && text_at(taint, &["effect"]) == "NoSchedule";
+    if !taints.iter().any(there) {
+        taints.push(Value::Map(map! { "key" => NOT_READY, "effect" => "NoSchedule" }));
+        set_at(node.root_mut(), &["spec", "taints"], taints);
+    }
+}
+
 impl Server {
     /// Prepares a new object of kinds with logic of their own.
     pub(crate) fn prepare_kind_create(&mut self, write: &mut Write<'_>, object: &mut Object) -> Outcome<()> {
@@ -27,6 +38,7 @@ impl Server {
                     set_at(object.root_mut(), &["spec", "finalizers"], all);
                 }
             }
+            ("", "nodes") => taint_new_node(object),
             ("", "pods") => prepare_pod(object),
             ("", "persistentvolumeclaims") => set_at(object.root_mut(), &["status", "phase"], "Pending"),
             ("", "persistentvolumes") => {

@@ -22,8 +22,10 @@ pub(crate) enum Form {
     Object,
     /// `meta.k8s.io/v1 Table`.
     Table,
-    /// `PartialObjectMetadata`, or its list.
+    /// `PartialObjectMetadata`.
     Metadata,
+    /// `PartialObjectMetadataList`.
+    MetadataList,
 }
 
 /// A version of `meta.k8s.io`.
@@ -113,7 +115,8 @@ pub(crate) fn accepted(accept: Option<&str>, pretty: bool) -> Outcome<Accepted> 
         let form = match clause.parameter("as") {
             None => Some(Form::Object),
             Some("Table") => Some(Form::Table),
-            Some("PartialObjectMetadata" | "PartialObjectMetadataList") => Some(Form::Metadata),
+            Some("PartialObjectMetadata") => Some(Form::Metadata),
+            Some("PartialObjectMetadataList") => Some(Form::MetadataList),
             Some(_) => None,
         };
         let meta = match clause.parameter("v") {

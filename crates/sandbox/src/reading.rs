@@ -47,6 +47,7 @@ impl Server {
         let value = match call.accepted.form {
             Form::Object => value,
             Form::Metadata => crate::table::metadata_of(&value, call.accepted.meta.version()),
+            Form::MetadataList => return Err(wrong_form(call, "List", "not a list", "")),
             Form::Table => {
                 let version = text_at(&value, &["metadata", "resourceVersion"]).to_owned();
                 let metadata = map! { "resourceVersion" => version };
@@ -84,7 +85,8 @@ impl Server {
                     "metadata" => metadata, "items" => items,
                 })
             }
-            Form::Metadata => {
+            Form::Metadata => return Err(wrong_form(call, "", "a list", "List")),
+            Form::MetadataList => {
                 let version = call.accepted.meta.version();
                 let items: List = items.map(|item| crate::table::metadata_of(&item, version)).collect();
                 Value::Map(map! {
@@ -252,4 +254,16 @@ fn illegal_base64(error: &base64::DecodeError) -> String {
         base64::DecodeError::InvalidPadding => 0,
     };
     format!("illegal base64 data at input byte {place}")
+}
+/// Refuses the metadata of a list where there is one object, and the other way round.
+fn wrong_form(call: &Call<'_>, asked: &str, is: &str, list: &str) -> Failure {
+    let package = match call.resource.group.as_str() {
+        "" => "core",
+        group => group.split('.').next().unwrap_or_default(),
+    };
+    let kind = &call.resource.kind;
+    let text = format!(
+        "you requested PartialObjectMetadata{asked}, but the requested object is {is} (*{package}.{kind}{list})"
+    );
+    Failure::new(406, "NotAcceptable", text)
 }

@@ -54,6 +54,8 @@ pub struct Options {
     pub no_scheduler: bool,
     /// The file in which the objects are kept; in memory without.
     pub data: Option<PathBuf>,
+    /// Objects to begin with, as [`Sandbox::snapshot`] prints them.
+    pub snapshot: Option<String>,
     /// The token of the user `admin`; drawn if missing.
     pub admin_token: Option<String>,
     /// The seed of all that is drawn; taken from the system if missing.
@@ -152,6 +154,10 @@ impl Sandbox {
             tracing::debug!(known, "objects were loaded");
             server.rebuild_custom();
         }
+        if let Some(snapshot) = &options.snapshot {
+            let known = server.load_snapshot(snapshot)?;
+            tracing::debug!(known, "objects were loaded from a snapshot");
+        }
         server.bootstrap(&mut moment);
         if options.controllers {
             crate::controllers::queue_all(&mut server);
@@ -225,6 +231,19 @@ impl Sandbox {
     /// Returns the token of the user `admin`.
     pub fn admin_token(&self) -> &str {
         &self.inner.admin_token
+    }
+
+    /// Prints all objects as YAML; a server can be started from it.
+    pub fn snapshot(&self) -> String {
+        self.lock().snapshot()
+    }
+
+    /// Makes a certificate with which a client is this user: the server's own authority signs it.
+    ///
+    /// # Errors
+    /// If no key can be made.
+    pub fn client_certificate(&self, user: &User) -> Result<crate::tls::Certificate, StartError> {
+        self.inner.tls.client(user)
     }
 
     /// Returns the certificate authority of the server as PEM.

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::sandbox::Sandbox;
+use crate::{access::User, sandbox::Sandbox};
 
 /// How long a client may take to say its first word; loopback clients need milliseconds.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -107,11 +107,15 @@ async fn greet(sandbox: Sandbox, stream: TcpStream, acceptor: TlsAcceptor, stopp
     let peeked = tokio::time::timeout(HANDSHAKE, stream.peek(&mut first)).await;
     match peeked {
         Ok(Ok(1)) if first[0] == TLS => match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => converse(sandbox, stream, stopped).await,
+            Ok(Ok(stream)) => {
+                let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+                let user = certificate.and_then(crate::tls::user_of);
+                converse(sandbox, stream, user, stopped).await;
+            }
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => {}
         },
-        Ok(Ok(_)) => converse(sandbox, stream, stopped).await,
+        Ok(Ok(_)) => converse(sandbox, stream, None, stopped).await,
         _ => {}
     }
 }
@@ -119,9 +123,10 @@ async fn greet(sandbox: Sandbox, stream: TcpStream, acceptor: TlsAcceptor, stopp
 async fn converse(
     sandbox: Sandbox,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    user: Option<User>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let service = TowerToHyperService::new(sandbox.service_as(None));
+    let service = TowerToHyperService::new(sandbox.service_as(user));
     let builder = Builder::new(TokioExecutor::new());
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);

@@ -95,6 +95,9 @@ impl Server {
             return Err(Failure::bad_request("name in URL does not match name in Eviction object"));
         }
         let pod = self.find(call)?;
+        if !eviction.name().is_empty() && eviction.name() != call.name() {
+            return Err(Failure::bad_request("name in URL does not match name in Eviction object"));
+        }
         let value = eviction.root().get("deleteOptions").cloned();
         let mut delete = DeleteOptions::parse(value.as_ref().or(Some(&Value::Map(Map::new()))), &call.query)?;
         delete.dry_run |= options.dry_run;

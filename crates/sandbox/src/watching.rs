@@ -210,7 +210,7 @@ impl Watch {
         let value = crate::versions::show(&self.resource, object);
         match self.accepted.form {
             Form::Object => value,
-            Form::Metadata => crate::table::metadata_of(&value, self.accepted.meta.version()),
+            Form::Metadata | Form::MetadataList => crate::table::metadata_of(&value, self.accepted.meta.version()),
             Form::Table => {
                 let version = object.str_at(&["metadata", "resourceVersion"]).to_owned();
                 let header = !std::mem::replace(&mut self.header_sent, true);
@@ -235,7 +235,9 @@ impl Watch {
         let value = crate::decode::zero_fields(server, &self.resource, Object::new(object));
         let value = match self.accepted.form {
             Form::Object => value.into_value(),
-            Form::Metadata => crate::table::metadata_of(&value.into_value(), self.accepted.meta.version()),
+            Form::Metadata | Form::MetadataList => {
+                crate::table::metadata_of(&value.into_value(), self.accepted.meta.version())
+            }
             Form::Table => self.encode(&value, now),
         };
         push_line(out, "BOOKMARK", &value);

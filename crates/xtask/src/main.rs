@@ -1,6 +1,7 @@
-//! Chores of the workspace: `cargo xtask tables|facts|conformance|cluster|registry`.
+//! Chores of the workspace: `cargo xtask tables|facts|conformance|clients|cluster|registry`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
+mod clients;
 mod cluster;
 mod conformance;
 mod facts;
@@ -21,6 +22,7 @@ const USAGE: &str = "usage:
   cargo xtask tables FOLDER         make the table of kinds from FOLDER/openapi and FOLDER/discovery
   cargo xtask facts                 ask a real server and Go for the sandbox's tables
   cargo xtask conformance FOLDER    run the recorded cases below FOLDER and hold what was reached
+  cargo xtask clients               client-go's informers and Helm against the sandbox
   cargo xtask cluster up|down|test  a real kube-apiserver on loopback; `test` runs the black-box suite on it
   cargo xtask registry test         the tests of OCI sources on the distribution registry";
 
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         ["tables", folder] => write_tables(Path::new(folder)),
         ["facts"] => facts::write(),
         ["conformance", folder] => conformance::hold(Path::new(folder)),
+        ["clients"] => clients::test(),
         ["cluster", "up"] => cluster::up(),
         ["cluster", "down"] => cluster::down(),
         ["cluster", "test"] => cluster::test(),

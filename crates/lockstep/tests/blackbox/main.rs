@@ -5,6 +5,8 @@ mod adversity;
 mod apps;
 mod charts;
 mod harness;
+mod keeping;
+mod kubectl;
 mod kustomize;
 mod server;
 mod sources;

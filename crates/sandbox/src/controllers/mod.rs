@@ -6,6 +6,7 @@
 
 mod accounts;
 mod adoption;
+mod aggregation;
 mod daemons;
 mod garbage;
 mod jobs;
@@ -117,6 +118,11 @@ fn notice(server: &mut Server, event: &Event) {
             queue.extend(bucket.map(|(name, _)| (Arc::from(other), name.clone())));
         }
     }
+    if &*store == aggregation::STORE {
+        let others = aggregation::aggregated(server);
+        server.controllers.queue.extend(others);
+    }
+    let queue = &mut server.controllers.queue;
     let namespace = object.namespace();
     if event.change == Change::Deleted && !namespace.is_empty() {
         let going = server.store.get("/namespaces", "", namespace);
@@ -150,6 +156,7 @@ fn reconcile(server: &mut Server, moment: &mut Moment, store: &Arc<str>, name: &
     }
     match &**store {
         "/namespaces" => garbage::namespace(server, moment, object),
+        aggregation::STORE => aggregation::role(server, moment, object),
         "/secrets" => accounts::token_secret(server, moment, object),
         "/pods" => pods::pod(server, moment, object),
         "apps/deployments" => workloads::deployment(server, moment, object),
