@@ -10,6 +10,7 @@ mod memory;
 mod mttp;
 mod operator;
 mod process;
+mod render_helm;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -34,6 +35,8 @@ enum Bench {
     Object,
     /// Kustomizations, against the Go library in process and the Go program.
     RenderKustomize(kustomize::Arguments),
+    /// Charts, against Helm's engine in its process and the program `helm template`.
+    RenderHelm(render_helm::Arguments),
     /// The operator that the others measure.
     #[command(hide = true)]
     Operator(operator::Arguments),
@@ -74,6 +77,7 @@ async fn main() -> anyhow::Result<()> {
         Bench::Monorepo(settings) => mttp::monorepo(&settings).await?,
         Bench::Object => memory::object()?,
         Bench::RenderKustomize(arguments) => kustomize::render_kustomize(&arguments)?,
+        Bench::RenderHelm(arguments) => render_helm::render_helm(&arguments)?,
         Bench::Operator(arguments) => return operator::serve(arguments).await,
     };
     println!("{line}");

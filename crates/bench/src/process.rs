@@ -4,11 +4,22 @@ use std::fs;
 
 /// Returns the CPU seconds of this process, all threads.
 pub(crate) fn cpu_seconds() -> f64 {
+    // utime and stime.
+    stat_seconds([11, 12])
+}
+
+/// Returns the CPU seconds of the processes that this one has started and waited for.
+pub(crate) fn children_cpu_seconds() -> f64 {
+    // cutime and cstime.
+    stat_seconds([13, 14])
+}
+
+/// Adds fields of `/proc/self/stat`, counted from behind the name: hundredths of a second on every Linux that we know.
+fn stat_seconds(fields: [usize; 2]) -> f64 {
     let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after_name = text.rsplit(')').next().unwrap_or_default();
     let field = |place: usize| after_name.split_whitespace().nth(place).and_then(|text| text.parse::<f64>().ok());
-    // utime and stime, in hundredths of a second on every Linux that we know.
-    (field(11).unwrap_or_default() + field(12).unwrap_or_default()) / 100.0
+    fields.map(|place| field(place).unwrap_or_default()).iter().sum::<f64>() / 100.0
 }
 
 /// Returns the largest resident memory of this process so far, in MiB.
@@ -17,4 +28,10 @@ pub(crate) fn peak_mib() -> f64 {
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.trim().split(' ').next()?.parse::<f64>().ok());
     kib.unwrap_or_default() / 1024.0
+}
+
+/// Returns the CPU seconds of this thread, to the nanosecond.
+pub(crate) fn thread_cpu_seconds() -> f64 {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|nanos| nanos.parse::<f64>().ok()).unwrap_or_default() / 1e9
 }

@@ -7,6 +7,7 @@ use crate::{
     exec, parse,
     templates::Templates,
     time::Time,
+    trace::{Span, Trace},
     value::{Map, Str, Value},
 };
 
@@ -58,6 +59,7 @@ pub struct Context {
     pub(crate) frames: Vec<exec::Frame>,
     pub(crate) parsed: HashMap<String, Vec<Arc<parse::Template>>>,
     pub(crate) regexes: HashMap<Str, Rc<crate::regexp::Regexp>>,
+    pub(crate) trace: Option<Trace>,
     random: u64,
     now: i64,
     warnings: Vec<Warning>,
@@ -75,6 +77,7 @@ impl Context {
             frames: Vec::new(),
             parsed: HashMap::new(),
             regexes: HashMap::new(),
+            trace: None,
             random: options.seed,
             now: options.now,
             warnings: Vec::new(),
@@ -91,6 +94,16 @@ impl Context {
     /// Gives the caller's own data when it is a `T`.
     pub fn data<T: Any>(&self) -> Option<Rc<T>> {
         self.data.clone()?.downcast::<T>().ok()
+    }
+
+    /// Records from now on what writes what, see [`Context::take_spans`]. It costs time and memory in proportion to the output.
+    pub fn start_trace(&mut self) {
+        self.trace = Some(Trace::default());
+    }
+
+    /// Takes what was recorded since the last call, in the order of the output.
+    pub fn take_spans(&mut self) -> Vec<Span> {
+        self.trace.as_mut().map_or_else(Vec::new, |trace| std::mem::take(&mut trace.spans))
     }
 
     /// Runs the template `name` with a dot (and `$`) and gives its output. Functions may call it (`include`).

@@ -24,6 +24,7 @@ pub mod semver;
 mod stack;
 mod templates;
 mod time;
+mod trace;
 mod types;
 mod value;
 
@@ -33,6 +34,7 @@ pub use functions::{Function, Functions, Signature};
 pub use object::Object;
 pub use templates::{MissingKey, Templates};
 pub use time::{Duration, Time};
+pub use trace::Span;
 pub use types::{Kind, Type};
 pub use value::{List, Map, Str, Value};
 

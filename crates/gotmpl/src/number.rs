@@ -102,9 +102,7 @@ pub(crate) fn parse_float(text: &str) -> Result<f64, NumError> {
     if clean.starts_with("0x") || clean.starts_with("0X") {
         return hex_float(&clean[2..]).map(signed);
     }
-    if text.contains('_') || !clean.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'))
-    {
-        // Without a base prefix ParseFloat takes no underscores.
+    if !clean.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-')) {
         return Err(NumError::Syntax);
     }
     let value: f64 = clean.parse().map_err(|_| NumError::Syntax)?;

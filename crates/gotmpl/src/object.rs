@@ -36,6 +36,11 @@ pub trait Object {
         Vec::new()
     }
 
+    /// Gives the fields of a struct as `fmt` prints them: private ones too.
+    fn shown(&self) -> Vec<(&'static str, Value)> {
+        self.fields()
+    }
+
     /// Gives the entries of a map or slice, sorted by key: for `range`, `len`, `index` and printing.
     fn entries(&self) -> Option<Vec<(Value, Value)>> {
         None

@@ -309,6 +309,19 @@ impl Object for VersionObject {
         Kind::Pointer
     }
 
+    fn shown(&self) -> Vec<(&'static str, Value)> {
+        let Version { numbers, pre, metadata, original } = &self.version;
+        let text = |text: &str| Value::from(text);
+        vec![
+            ("major", Value::Uint64(numbers[0])),
+            ("minor", Value::Uint64(numbers[1])),
+            ("patch", Value::Uint64(numbers[2])),
+            ("pre", text(pre)),
+            ("metadata", text(metadata)),
+            ("original", text(original)),
+        ]
+    }
+
     fn string(&self) -> Option<Str> {
         Some(self.version.to_string().into())
     }

@@ -130,6 +130,12 @@ impl Object for Version {
         vec![("Version", text(&self.0.version)), ("Major", text(&self.0.major)), ("Minor", text(&self.0.minor))]
     }
 
+    fn shown(&self) -> Vec<(&'static str, Value)> {
+        let mut fields = self.fields();
+        fields.insert(1, ("normalizedVersion", Value::from(self.0.normalized.as_str())));
+        fields
+    }
+
     fn method(&self, name: &str) -> Option<&Signature> {
         matches!(name, "String" | "GitVersion").then(|| &*NO_PARAMETERS)
     }
@@ -138,7 +144,7 @@ impl Object for Version {
         Ok(Value::from(if name == "String" { self.0.normalized.as_str() } else { self.0.version.as_str() }))
     }
 
-    fn string(&self) -> Option<Str> {
+    fn printed(&self) -> Option<Str> {
         Some(self.0.normalized.as_str().into())
     }
 }
@@ -190,6 +196,31 @@ impl Object for BuildInfo {
             ("GitTreeState", Value::from("")),
             ("GoVersion", Value::from(GO_VERSION)),
             ("KubeClientVersion", Value::from(KUBE_CLIENT_VERSION)),
+        ]
+    }
+
+    fn marshal(&self) -> Option<Value> {
+        Some(Value::native(TaggedBuildInfo))
+    }
+}
+
+/// The build information under the names that JSON has for it, empty fields left out.
+struct TaggedBuildInfo;
+
+impl Object for TaggedBuildInfo {
+    fn type_name(&self) -> &str {
+        "version.BuildInfo"
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("version", Value::from(HELM_VERSION)),
+            ("go_version", Value::from(GO_VERSION)),
+            ("kube_client_version", Value::from(KUBE_CLIENT_VERSION)),
         ]
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Parts {
     pub(crate) metadata: Metadata,
     pub(crate) templates: Vec<File>,
     pub(crate) values: Plain,
+    /// The text of `values.yaml`, to tell the lines of values.
+    pub(crate) values_text: Option<Arc<[u8]>>,
     pub(crate) schema: Option<Arc<[u8]>>,
     /// Everything else, also `crds/`.
     pub(crate) files: Vec<File>,
@@ -235,6 +237,7 @@ impl Loading {
             "values.yaml" => {
                 let failed = |error| Error::new(ErrorKind::Chart, format!("cannot load values.yaml: {error}"));
                 parts.values = values::load(&file.text()).map_err(failed)?;
+                parts.values_text = Some(file.data);
             }
             "values.schema.json" => parts.schema = Some(file.data),
             "requirements.yaml" => {

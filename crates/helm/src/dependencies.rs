@@ -173,6 +173,10 @@ fn import(chart: &mut Node, warnings: &mut Vec<String>) -> Result<(), Error> {
         }
         dependency.import_values = known;
     }
+    if imported.is_empty() {
+        chart.values = Some(joined);
+        return Ok(());
+    }
     let values = deep_copy_map(&joined);
     merge_tables(&values, &imported, Nulls::Keep, warnings);
     chart.values = Some(values);

@@ -241,7 +241,7 @@ impl Metadata {
         let text = |text: &str| gotmpl::Value::str(text);
         let texts = |texts: &[String]| gotmpl::Value::list(texts.iter().map(|t| text(t)).collect());
         let annotations = match &self.annotations {
-            None => gotmpl::Map::nil(),
+            None => gotmpl::Map::nil(gotmpl::Type::Str),
             Some(entries) => {
                 let map = gotmpl::Map::typed(gotmpl::Type::Str, None);
                 for (key, value) in entries {

@@ -12,6 +12,7 @@ use crate::{
     coalesce::{Nulls, coalesce},
     dependencies::{self, Node},
     error::{Error, ErrorKind},
+    explain::Trace,
     functions::State,
     glob::path_match,
     manifest::{self, Hook, HookEvent, Manifest, Order},
@@ -89,6 +90,8 @@ pub struct Options {
     pub seed: u64,
     /// The time of `now`, in seconds since 1970.
     pub now: i64,
+    /// Records what [`Rendered::explain`] needs.
+    pub trace: bool,
     /// The limits on work and size.
     pub limits: gotmpl::Limits,
 }
@@ -117,6 +120,7 @@ pub struct Rendered {
     pub warnings: Vec<String>,
     /// The values as the templates saw them first.
     pub values: object::Value,
+    pub(crate) trace: Option<Arc<Trace>>,
     with_crds: bool,
     without_hooks: bool,
     without_tests: bool,
@@ -139,9 +143,11 @@ pub fn render(chart: &Chart, release: &Release, options: &Options) -> Result<Ren
     let values = join_values(&mut node, &user, options, &mut warnings)?;
     check_kube(&node, &kube)?;
     let shown = schema::to_object(&Value::Map(values.clone()));
-    let files = run_templates(chart, &node, values, kube, release, options, &mut warnings)?;
+    let mut trace = None;
+    let files = run_templates((chart, &node), values, kube, release, options, (&mut warnings, &mut trace))?;
     let mut rendered = assemble(&node, files, options)?;
     rendered.values = shown;
+    rendered.trace = trace.map(Arc::new);
     warnings.append(&mut rendered.warnings);
     rendered.warnings = warnings;
     Ok(rendered)
@@ -157,7 +163,7 @@ pub fn render_files(chart: &Chart, release: &Release, options: &Options) -> Resu
     let mut node = Node::new(&chart.parts);
     let mut warnings = Vec::new();
     let values = join_values(&mut node, &user, options, &mut warnings)?;
-    run_templates(chart, &node, values, kube, release, options, &mut warnings)
+    run_templates((chart, &node), values, kube, release, options, (&mut warnings, &mut None))
 }
 
 fn join_values(
@@ -175,14 +181,14 @@ fn join_values(
 }
 
 fn run_templates(
-    chart: &Chart,
-    node: &Node,
+    (chart, node): (&Chart, &Node),
     values: gotmpl::Map,
     kube: KubeVersion,
     release: &Release,
     options: &Options,
-    warnings: &mut Vec<String>,
+    (warnings, trace): (&mut Vec<String>, &mut Option<Trace>),
 ) -> Result<BTreeMap<String, String>, Error> {
+    *trace = options.trace.then(|| Trace::new(node, &options.values, &values));
     let input = Input {
         values,
         release: release_value(release),
@@ -194,7 +200,7 @@ fn run_templates(
         state: State::new(options.lookup.clone()),
         options: gotmpl::Options { limits: options.limits, seed: options.seed, now: options.now },
     };
-    let (files, uses) = templates::render(node, &chart.parsed, input)?;
+    let (files, uses) = templates::render(node, &chart.parsed, input, trace.as_mut())?;
     warnings.extend(uses.iter().map(|warning| {
         let place = &warning.place;
         format!("{}:{}:{}: {} gives another result each time", place.file, place.line, place.column, warning.function)
@@ -295,6 +301,7 @@ fn assemble(chart: &Node, mut files: BTreeMap<String, String>, options: &Options
         notes,
         warnings: sorted.warnings,
         values: object::Value::Null,
+        trace: None,
         with_crds: options.include_crds,
         without_hooks: options.no_hooks,
         without_tests: options.skip_tests,

@@ -12,6 +12,7 @@ use crate::{
     chart_files::ChartFiles,
     dependencies::Node,
     error::{Error, ErrorKind, Place},
+    explain::Trace,
     functions::{self, State, WARN_END, WARN_START},
 };
 
@@ -79,7 +80,12 @@ pub(crate) struct Input {
 pub(crate) type Output = (BTreeMap<String, String>, Vec<gotmpl::Warning>);
 
 /// Renders every template but partials.
-pub(crate) fn render(chart: &Node, cache: &Cache, input: Input) -> Result<Output, Error> {
+pub(crate) fn render(
+    chart: &Node,
+    cache: &Cache,
+    input: Input,
+    mut trace: Option<&mut Trace>,
+) -> Result<Output, Error> {
     let mut scopes = Scopes { found: BTreeMap::new(), input: &input };
     scopes.chart(chart, chart.name(), None, true);
     let mut found: Vec<(String, Scope)> = scopes.found.into_iter().collect();
@@ -89,16 +95,22 @@ pub(crate) fn render(chart: &Node, cache: &Cache, input: Input) -> Result<Output
     let templates = cache.templates(&sources)?;
     let mut context = Context::new(templates, &input.options);
     context.set_data(Rc::new(input.state));
+    if trace.is_some() {
+        context.start_trace();
+    }
     let mut rendered = BTreeMap::new();
     let result = found.into_iter().try_for_each(|(path, scope)| {
         if path.rsplit('/').next().is_some_and(|base| base.starts_with('_')) {
             return Ok(());
         }
-        let info = Map::typed(gotmpl::Type::Any, Some("common.Values"));
+        let info = Map::typed(gotmpl::Type::Any, Some(VALUES));
         info.insert("Name", Value::from(path.as_str()));
         info.insert("BasePath", Value::from(scope.base));
         scope.dot.insert("Template", Value::Map(info));
         let output = context.execute(&path, &Value::Map(scope.dot)).map_err(|error| execution_error(&error))?;
+        if let Some(trace) = &mut trace {
+            trace.take(&path, &output.to_text(), context.take_spans());
+        }
         rendered.insert(path, functions::strip_no_value(output).to_text().into_owned());
         Ok(())
     });
@@ -128,27 +140,26 @@ impl Scopes<'_> {
     fn chart(&mut self, chart: &Node, path: &str, parent_values: Option<&Map>, is_root: bool) -> Map {
         // A subchart's values are the same map as the parent's entry: what one changes the other sees.
         let values = match parent_values {
-            None => named(&self.input.values),
+            None => self.input.values.converted(Some(VALUES)),
             Some(parent) => match parent.get(chart.name()) {
-                Some(Value::Map(values)) => values,
-                _ => named(&Map::new()),
+                Some(Value::Map(values)) => values.converted(Some(VALUES)),
+                _ => Map::typed(gotmpl::Type::Any, Some(VALUES)),
             },
         };
         let metadata = chart.metadata.to_map();
         metadata.insert("IsRoot", Value::Bool(is_root));
         let subcharts = Map::new();
-        let dot = named(
-            &[
-                ("Chart", Value::Map(metadata)),
-                ("Files", Value::native(ChartFiles::new(&chart.parts.files))),
-                ("Release", self.input.release.clone()),
-                ("Capabilities", self.input.capabilities.clone()),
-                ("Values", Value::Map(values.clone())),
-                ("Subcharts", Value::Map(subcharts.clone())),
-            ]
-            .into_iter()
-            .collect(),
-        );
+        let entries: Map = [
+            ("Chart", Value::Map(metadata)),
+            ("Files", Value::native(ChartFiles::new(&chart.parts.files))),
+            ("Release", self.input.release.clone()),
+            ("Capabilities", self.input.capabilities.clone()),
+            ("Values", Value::Map(values.clone())),
+            ("Subcharts", Value::Map(subcharts.clone())),
+        ]
+        .into_iter()
+        .collect();
+        let dot = entries.converted(Some(VALUES));
         for child in chart.dependencies() {
             let inner = self.chart(child, &format!("{path}/charts/{}", child.name()), Some(&values), false);
             subcharts.insert(child.name(), Value::Map(inner));
@@ -160,18 +171,12 @@ impl Scopes<'_> {
             let scope = Scope { text: file.data.clone(), dot: dot.clone(), base: format!("{path}/templates") };
             self.found.insert(format!("{path}/{}", file.name), scope);
         }
-        dot
+        entries
     }
 }
 
-/// Gives the same entries as Go's type `common.Values`, which messages of errors name.
-fn named(values: &Map) -> Map {
-    let map = Map::typed(gotmpl::Type::Any, Some("common.Values"));
-    for (key, value) in values.entries() {
-        map.insert(key, value);
-    }
-    map
-}
+/// Go's type of values, which messages of errors name.
+const VALUES: &str = "common.Values";
 
 /// Words an error of parsing as Helm's `cleanupParseError`.
 fn parse_error(path: &str, error: &gotmpl::Error) -> Error {

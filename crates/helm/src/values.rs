@@ -54,7 +54,7 @@ impl UserValues {
     }
 }
 
-fn apply_json(text: &str, values: Map) -> Result<Map, Error> {
+pub(crate) fn apply_json(text: &str, values: Map) -> Result<Map, Error> {
     let trimmed = text.trim();
     if !trimmed.starts_with('{') {
         return match strvals::apply(text, &Mode::Json, &values) {

@@ -15,7 +15,7 @@ const AREAS: &[(&str, usize)] = &[
     ("kustomize", 0),
     ("kustomize-edge", 0),
     ("kustomize-real", 0),
-    ("helm", 6),
+    ("helm", 1),
     ("apiserver", 14),
 ];
 

@@ -69,7 +69,10 @@ impl<'t> State<'t, '_> {
 
     /// A named map type may have methods, which go before its keys.
     fn named_map(&mut self, dot: &Value, map: &Map, name: &str, node: &'t Expr, args: Args<'t>) -> Result<Value> {
-        let Some(method) = self.context.templates.functions.method(&map.type_name(), name).cloned() else {
+        // Go's methods of other packages are exported: most keys of values are none at first sight.
+        let is_exported = name.starts_with(|c: char| c.is_ascii_uppercase());
+        let method = is_exported.then(|| self.context.templates.functions.method(&map.type_name(), name)).flatten();
+        let Some(method) = method.cloned() else {
             return self.map_entry(map, name, &args);
         };
         let receiver = Value::Map(map.clone());
@@ -79,7 +82,10 @@ impl<'t> State<'t, '_> {
         })
     }
 
-    fn map_entry(&self, map: &Map, name: &str, args: &Args<'_>) -> Result<Value> {
+    fn map_entry(&mut self, map: &Map, name: &str, args: &Args<'_>) -> Result<Value> {
+        if let Some(trace) = &mut self.context.trace {
+            trace.read(map, name);
+        }
         if !args.exprs.is_empty() || args.last.is_some() {
             return self.fail(format!("{name} is not a method but has arguments"));
         }

@@ -16,7 +16,7 @@ use crate::{
     context::Context,
     error::{Error, ErrorKind, FuncError, Place},
     fmt::{print_to, quote},
-    parse::{Branch, Command, Expr, Node, Pipe, Template, TemplateCall},
+    parse::{Branch, Command, Expr, ExprKind, Node, Pipe, Template, TemplateCall},
     stack::deep,
     value::{Str, Value},
 };
@@ -38,8 +38,14 @@ type Result<T, E = Error> = std::result::Result<T, E>;
 /// Runs a template to its output.
 pub(crate) fn execute(context: &mut Context, template: &Arc<Template>, dot: &Value) -> Result<Str> {
     let mut out = Vec::new();
-    run(context, template, dot.clone(), &mut out, At::Start)?;
-    Ok(Str::from(out))
+    if let Some(trace) = &mut context.trace {
+        trace.running += 1;
+    }
+    let result = run(context, template, dot.clone(), &mut out, At::Start);
+    if let Some(trace) = &mut context.trace {
+        trace.running -= 1;
+    }
+    result.map(|()| Str::from(out))
 }
 
 /// Runs a template into `out`, in a frame of its own.
@@ -102,6 +108,12 @@ struct State<'t, 'c> {
     node: At<'t>,
 }
 
+/// Tells whether Go can take the address of what a pipeline yields: not of what a function returned.
+fn is_addressable(pipe: &Pipe) -> bool {
+    let first = pipe.cmds.last().and_then(|command| command.args.first());
+    !first.is_some_and(|expr| matches!(expr.kind, ExprKind::Function(..)))
+}
+
 impl<'t> State<'t, '_> {
     fn walk_list(&mut self, dot: &Value, nodes: &'t [Node]) -> Result<Flow> {
         for node in nodes {
@@ -117,15 +129,22 @@ impl<'t> State<'t, '_> {
         self.step()?;
         match node {
             Node::Text(range) => {
+                let start = self.out.len();
                 self.out.extend_from_slice(&self.template.text.as_bytes()[range.clone()]);
+                self.trace_output(start, range.start, None);
                 self.check_output()?;
             }
             Node::Action(pipe) => {
                 self.node = At::Action(pipe);
+                let start = self.out.len();
+                if let Some(trace) = &mut self.context.trace {
+                    trace.begin();
+                }
                 let value = self.eval_pipeline(dot, pipe)?;
                 if pipe.decl.is_empty() {
                     self.node = At::Action(pipe);
                     self.print(&value, pipe)?;
+                    self.trace_output(start, pipe.pos, Some(pipe));
                 }
             }
             Node::If(branch) => return deep(|| self.walk_if(dot, branch)),
@@ -136,6 +155,12 @@ impl<'t> State<'t, '_> {
             Node::Continue => return Ok(Flow::Continue),
         }
         Ok(Flow::Next)
+    }
+
+    fn trace_output(&mut self, start: usize, pos: usize, pipe: Option<&Pipe>) {
+        if let Some(trace) = &mut self.context.trace {
+            trace.wrote(self.template, pos, start..self.out.len(), pipe);
+        }
     }
 
     fn walk_if(&mut self, dot: &Value, branch: &'t Branch) -> Result<Flow> {
@@ -191,9 +216,9 @@ impl<'t> State<'t, '_> {
             Value::Str(text) => self.out.extend_from_slice(text.as_bytes()),
             Value::Nil | Value::Invalid => self.out.extend_from_slice(b"<no value>"),
             Value::Func(_) => return self.fail(format!("can't print {{{{{pipe}}}}} of type {}", value.type_name())),
-            Value::Native(object) => match object.printed() {
+            Value::Native(object) => match object.printed().filter(|_| is_addressable(pipe)) {
                 Some(text) => self.out.extend_from_slice(text.as_bytes()),
-                None => print_to(self.out, value),
+                None => crate::fmt::print_pointee_to(self.out, value),
             },
             _ => print_to(self.out, value),
         }

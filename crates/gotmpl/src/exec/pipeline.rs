@@ -167,7 +167,10 @@ impl<'t> State<'t, '_> {
             (Value::Invalid, _) => self.fail(format!("invalid value; expected {ty}")),
             (_, Type::Any) => Ok(value),
             (Value::Nil, _) => self.fail(format!("wrong type for value; expected {ty}; got interface {{}}")),
-            _ if assignable(&value, ty) => Ok(value),
+            _ if assignable(&value, ty) => Ok(match (value, ty) {
+                (Value::Map(map), Type::Map(_)) if map.is_named() => Value::Map(map.converted(None)),
+                (value, _) => value,
+            }),
             _ => self.fail(format!("wrong type for value; expected {ty}; got {}", value.type_name())),
         }
     }
@@ -202,7 +205,7 @@ pub(super) fn zero(ty: Type) -> Value {
     match ty {
         Type::Reflect => Value::Invalid,
         Type::List(element) => Value::List(List::nil(*element)),
-        Type::Map(_) => Value::Map(Map::nil()),
+        Type::Map(element) => Value::Map(Map::nil(*element)),
         _ => Value::Nil,
     }
 }

@@ -147,11 +147,12 @@ fn with_point(text: &str, verb: char, precision: Option<usize>) -> String {
     let (body, tail) = text.split_at(split);
     let mut body = body.to_owned();
     let mut wanted = match verb {
-        'g' | 'G' | 'v' => precision.unwrap_or(6),
+        'g' | 'G' | 'v' | 'x' => precision.unwrap_or(6),
         _ => 0,
     };
     let mut seen = false;
-    for c in body.chars().filter(char::is_ascii_digit) {
+    // Go counts every character after the sign, the `x` and the digits above 9 of `%x` too.
+    for c in body.chars().skip(1).filter(|c| *c != '.') {
         seen |= c != '0';
         wanted -= usize::from(seen && wanted > 0);
     }
@@ -161,7 +162,7 @@ fn with_point(text: &str, verb: char, precision: Option<usize>) -> String {
         }
         body.push('.');
     }
-    if matches!(verb, 'g' | 'G' | 'v') {
+    if matches!(verb, 'g' | 'G' | 'v' | 'x') {
         body.push_str(&"0".repeat(wanted));
     }
     body + tail

@@ -58,6 +58,17 @@ pub(crate) fn print_to(out: &mut Vec<u8>, value: &Value) {
     *out = printer.buf;
 }
 
+/// Prints one value as an action does: a pointer as what it points to.
+pub(crate) fn print_pointee_to(out: &mut Vec<u8>, value: &Value) {
+    let start = out.len();
+    print_to(out, value);
+    if matches!(value, Value::Native(object) if object.kind() == crate::types::Kind::Pointer)
+        && out.get(start) == Some(&b'&')
+    {
+        out.remove(start);
+    }
+}
+
 /// Quotes as `strconv.Quote`.
 pub(crate) fn quote(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len() + 2);
@@ -68,7 +79,11 @@ pub(crate) fn quote(text: &str) -> String {
 /// Quotes bytes as `strconv.AppendQuote`, or with `ascii` as `AppendQuoteToASCII`.
 pub(crate) fn quote_with(out: &mut Vec<u8>, bytes: &[u8], mark: u8, ascii: bool) {
     out.push(mark);
-    for chunk in bytes.utf8_chunks() {
+    // Most texts need no escape from the first byte to the last.
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != mark && *byte != b'\\';
+    let plain = bytes.iter().position(|byte| !is_plain(byte)).unwrap_or(bytes.len());
+    out.extend_from_slice(&bytes[..plain]);
+    for chunk in bytes[plain..].utf8_chunks() {
         chunk.valid().chars().for_each(|c| quote_char(out, c, mark, ascii));
         for byte in chunk.invalid() {
             out.extend_from_slice(format!("\\x{byte:02x}").as_bytes());

@@ -78,6 +78,8 @@ impl Printer {
             Value::Duration(_) => {}
             Value::Time(time) if !self.stringer(verb, || time.to_string().into()) => self.bad_verb(value, verb),
             Value::Time(_) => {}
+            // `%w` is for errors alone: the methods of a value are asked before its elements are printed.
+            Value::List(_) | Value::Map(_) | Value::Native(_) if verb == 'w' => self.bad_verb(value, verb),
             Value::List(_) | Value::Map(_) | Value::Native(_) => {
                 self.depth += 1;
                 deep(|| self.container(value, verb));
@@ -159,8 +161,7 @@ impl Printer {
         let name = object.type_name();
         if object.kind() == Kind::Pointer {
             if self.depth > 1 {
-                self.text("0xc000000000");
-                return;
+                return self.pointer(object, verb);
             }
             self.text("&");
         }
@@ -168,7 +169,7 @@ impl Printer {
             self.text(name.trim_start_matches('*'));
         }
         self.text("{");
-        for (i, (field, item)) in object.fields().iter().enumerate() {
+        for (i, (field, item)) in object.shown().iter().enumerate() {
             self.separator(i);
             if self.flags.plus_v || self.flags.sharp_v {
                 self.text(field);
@@ -177,6 +178,19 @@ impl Printer {
             self.print_value(item, verb);
         }
         self.text("}");
+    }
+
+    /// Prints a pointer inside of something: an address, which is the same each time here; a verb that is not one of
+    /// pointers shows what it points to.
+    fn pointer(&mut self, object: &dyn crate::object::Object, verb: char) {
+        if matches!(verb, 'v' | 'p' | 'b' | 'o' | 'd' | 'x' | 'X') {
+            return self.text("0xc000000000");
+        }
+        self.text(&format!("%!{verb}({}=", object.type_name()));
+        let depth = std::mem::replace(&mut self.depth, 1);
+        self.structure(object, 'v');
+        self.depth = depth;
+        self.text(")");
     }
 
     fn separator(&mut self, i: usize) {

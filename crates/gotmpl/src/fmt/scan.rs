@@ -82,7 +82,7 @@ impl Scan<'_> {
         } else if self.arg >= self.args.len() {
             printer.buf.extend_from_slice(format!("%!{verb}(MISSING)").as_bytes());
         } else {
-            if verb == 'v' {
+            if matches!(verb, 'v' | 'w') {
                 (flags.sharp_v, flags.sharp) = (flags.sharp, false);
                 (flags.plus_v, flags.plus) = (flags.plus, false);
             }

@@ -28,7 +28,7 @@ pub(super) fn boolean(args: &[Value], i: usize) -> bool {
 }
 
 pub(super) fn map(args: &[Value], i: usize) -> Map {
-    args.get(i).and_then(Value::as_map).cloned().unwrap_or_else(Map::nil)
+    args.get(i).and_then(Value::as_map).cloned().unwrap_or_else(|| Map::nil(crate::types::Type::Any))
 }
 
 pub(super) fn list(args: &[Value], i: usize) -> List {

@@ -239,10 +239,9 @@ fn equal_one(a: &Value, b: &Value) -> Result<bool> {
 /// Compares what has no basic kind: nil, maps, lists, objects.
 fn equal_other(a: &Value, b: &Value) -> Result<bool> {
     if !a.is_nil() && !b.is_nil() && a.kind() != b.kind() {
-        let show = |value: &Value| fmt::sprintf("%s", std::slice::from_ref(value));
-        return Err(
-            format!("non-comparable types {}: {}, {}: {}", show(a), a.type_name(), b.type_name(), show(b)).into()
-        );
+        let show = |verb: &str, value: &Value| fmt::sprintf(verb, std::slice::from_ref(value));
+        let (a_type, b_type) = (a.type_name(), b.type_name());
+        return Err(format!("non-comparable types {}: {a_type}, {b_type}: {}", show("%s", a), show("%v", b)).into());
     }
     if is_nil(a) || is_nil(b) {
         return Ok(is_nil(a) == is_nil(b));

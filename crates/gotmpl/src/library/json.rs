@@ -196,6 +196,10 @@ pub fn decode(text: &Str) -> Result<Value> {
     }
 }
 
+/// How the contexts begin in which a blank is an error.
+const IN_LITERALS: [&str; 6] =
+    ["in literal", "in numeric literal", "after decimal point", "in exponent", "in string escape", "in \\u"];
+
 struct Decoder<'b> {
     bytes: &'b [u8],
     at: usize,
@@ -213,7 +217,9 @@ impl Decoder<'_> {
     }
 
     fn invalid<T>(&self, context: &str) -> Result<T> {
-        match self.peek() {
+        // At its end Go's scanner is given a blank, which is wrong inside a literal.
+        let blank = (self.at > 0 && IN_LITERALS.iter().any(|words| context.starts_with(words))).then_some(b' ');
+        match self.peek().or(blank) {
             None => Err("unexpected end of JSON input".into()),
             Some(byte) => {
                 let shown = match byte {

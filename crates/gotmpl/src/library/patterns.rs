@@ -76,6 +76,9 @@ fn pattern(context: &mut Context, a: &[Value], before: impl AsRef<str>) -> Resul
         return Ok(found.clone());
     }
     context.charge(source.len() as u64 * 16)?;
+    if source.as_str().is_none() {
+        return Err(format!("{}error parsing regexp: invalid UTF-8: `{source}`", before.as_ref()).into());
+    }
     let compiled = Rc::new(regexp::compile(&source.to_text()).map_err(|error| format!("{}{error}", before.as_ref()))?);
     if context.regexes.len() >= KEPT {
         context.regexes.clear();

@@ -69,12 +69,13 @@ impl Drop for ListData {
 }
 
 /// A Go map with string keys: shared by all who hold it, changed in place, iterated in the order of its keys.
+///
+/// The name of its type belongs to the handle, as in Go: a conversion gives the same map another type.
 #[derive(Clone)]
-pub struct Map(Rc<MapData>);
+pub struct Map(Rc<MapData>, Option<&'static str>);
 
 struct MapData {
     element: Type,
-    name: Option<&'static str>,
     entries: RefCell<Option<BTreeMap<Str, Value>>>,
 }
 
@@ -86,17 +87,23 @@ impl Map {
 
     /// Makes an empty map with elements of a type and, for a named type such as `common.Values`, its name.
     pub fn typed(element: Type, name: Option<&'static str>) -> Self {
-        Self(Rc::new(MapData { element, name, entries: RefCell::new(Some(BTreeMap::new())) }))
+        Self(Rc::new(MapData { element, entries: RefCell::new(Some(BTreeMap::new())) }), name)
     }
 
-    /// Makes a nil `map[string]interface{}`: empty, `null` in JSON; writing to it is an error.
-    pub fn nil() -> Self {
-        Self(Rc::new(MapData { element: Type::Any, name: None, entries: RefCell::new(None) }))
+    /// Makes a nil map with elements of a type: empty, `null` in JSON; writing to it is an error.
+    pub fn nil(element: Type) -> Self {
+        Self(Rc::new(MapData { element, entries: RefCell::new(None) }), None)
+    }
+
+    /// Gives the same map as a value of a named type, or of the type without a name.
+    #[must_use]
+    pub fn converted(&self, name: Option<&'static str>) -> Self {
+        Self(self.0.clone(), name)
     }
 
     /// Makes an empty map of the same type.
     pub fn empty_like(&self) -> Self {
-        Self::typed(self.0.element, self.0.name)
+        Self::typed(self.0.element, self.1)
     }
 
     /// Gives the type of the elements.
@@ -106,7 +113,7 @@ impl Map {
 
     /// Gives the name of the type as Go's `%T` prints it.
     pub fn type_name(&self) -> Cow<'static, str> {
-        match self.0.name {
+        match self.1 {
             Some(name) => Cow::Borrowed(name),
             None if self.0.element == Type::Any => Cow::Borrowed("map[string]interface {}"),
             None => Cow::Owned(format!("map[string]{}", self.0.element)),
@@ -115,7 +122,7 @@ impl Map {
 
     /// Tells whether the type has a name of its own.
     pub fn is_named(&self) -> bool {
-        self.0.name.is_some()
+        self.1.is_some()
     }
 
     /// Tells whether it is a nil map.
@@ -210,7 +217,7 @@ impl Default for Map {
 impl<K: Into<Str>> FromIterator<(K, Value)> for Map {
     fn from_iter<I: IntoIterator<Item = (K, Value)>>(iter: I) -> Self {
         let entries = iter.into_iter().map(|(key, value)| (key.into(), value)).collect();
-        Self(Rc::new(MapData { element: Type::Any, name: None, entries: RefCell::new(Some(entries)) }))
+        Self(Rc::new(MapData { element: Type::Any, entries: RefCell::new(Some(entries)) }), None)
     }
 }
 

@@ -31,7 +31,7 @@ fn decode(context: &mut Context, args: &[Value]) -> Result<Result<Value, String>
 pub(crate) fn as_map(decoded: Result<Value, String>, context: &str) -> Value {
     match decoded {
         Ok(Value::Map(map)) => Value::Map(map),
-        Ok(Value::Nil) => Value::Map(Map::nil()),
+        Ok(Value::Nil) => Value::Map(Map::nil(Type::Any)),
         Ok(other) => error_map(context.to_owned() + &wrong_type(&other, "map[string]interface {}")),
         Err(message) => error_map(message),
     }

@@ -10,7 +10,7 @@ const VALUES: &str = "common.Values";
 pub(crate) fn register(functions: &mut Functions) {
     let none = Signature::default;
     let one = || Signature::new(&[Type::Str]);
-    functions.add_method(VALUES, "AsMap", none(), |_, args| Ok(Value::Map(plain(&receiver(args)))));
+    functions.add_method(VALUES, "AsMap", none(), |_, args| Ok(Value::Map(receiver(args).converted(None))));
     functions.add_method(VALUES, "YAML", none(), |context, args| {
         let text = to_yaml(context, &Value::Map(receiver(args)))?;
         Ok(Value::from(format!("{}\n", text.as_str().map(ToString::to_string).unwrap_or_default())))
@@ -24,11 +24,6 @@ fn receiver(args: &[Value]) -> Map {
     args.first().and_then(Value::as_map).cloned().unwrap_or_default()
 }
 
-/// Gives the same entries without the type's name.
-fn plain(map: &Map) -> Map {
-    map.entries().into_iter().collect()
-}
-
 fn get_table(_: &mut Context, args: &[Value]) -> Result<Value, FuncError> {
     let path = text(args, 1);
     let path = path.to_text();
@@ -40,7 +35,7 @@ fn get_table(_: &mut Context, args: &[Value]) -> Result<Value, FuncError> {
             _ => return Err(format!("{} is not a table", crate::metadata::quote(part)).into()),
         }
     }
-    Ok(Value::Map(map))
+    Ok(Value::Map(map.converted(Some(VALUES))))
 }
 
 fn get_path(_: &mut Context, args: &[Value]) -> Result<Value, FuncError> {

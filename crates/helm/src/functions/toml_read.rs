@@ -76,14 +76,33 @@ fn message(source: &str, error: &toml::de::Error) -> String {
         let key = if key.is_empty() { key_at(source, at) } else { key };
         return format!("toml: line {line} (last key {key:?}): Key '{key}' has already been defined.");
     }
-    if text.contains("expected `=`") {
-        let text = source.lines().nth(line - 1).unwrap_or_default().trim_start();
-        let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        let next = text.trim_start_matches(bare).trim_start().chars().next();
-        let got = next.map_or("end of file".to_owned(), |c| format!("'{c}'"));
-        return format!("toml: line {line}: expected '.' or '=', but got {got} instead");
-    }
+    let start = source[..at].rfind('\n').map_or(0, |end| end + 1);
+    let text = key_error(&source[start..]).unwrap_or_else(|| text.to_owned());
     format!("toml: line {line}: {text}")
+}
+
+/// Words what is wrong with the key at the start of a line as Go's library does; none when `=` follows it or it is a header.
+fn key_error(line: &str) -> Option<String> {
+    const BLANKS: [char; 2] = [' ', '\t'];
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let mut rest = line;
+    loop {
+        rest = rest.trim_start_matches(BLANKS);
+        rest = match rest.chars().next() {
+            Some(mark @ ('"' | '\'')) if rest[1..].contains(mark) => rest[1..].split_once(mark)?.1,
+            _ => rest.trim_start_matches(is_bare),
+        };
+        rest = rest.trim_start_matches(BLANKS);
+        match rest.chars().next() {
+            Some('.') => rest = &rest[1..],
+            Some('=' | '[' | '#') => return None,
+            None => return Some("unexpected EOF; expected key separator '='".to_owned()),
+            Some(other) => {
+                let shown = lockstep_gotmpl::print::sprintf("%q", &[Value::Int(i64::from(u32::from(other)))]);
+                return Some(format!("expected '.' or '=', but got {shown} instead"));
+            }
+        }
+    }
 }
 
 fn key_at(source: &str, at: usize) -> &str {

@@ -9,7 +9,10 @@ const MAX_DEPTH: usize = 256;
 pub(crate) fn register(functions: &mut Functions) {
     functions.add("mustToToml", Signature::new(&[Type::Any]), to_toml);
     functions.add("toToml", Signature::new(&[Type::Any]), |context, args| match to_toml(context, args) {
-        Err(error) if !error.is_limit() => Ok(Value::from(error.to_string())),
+        // Go's encoder panics on nothing, which is no error that it could return.
+        Err(error) if !error.is_limit() && !args.first().is_none_or(Value::is_nil) => {
+            Ok(Value::from(error.to_string()))
+        }
         other => other,
     });
 }

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod archives;
+mod corpus;
+mod explain;
 mod hostile;
 mod mutation;
 mod records;

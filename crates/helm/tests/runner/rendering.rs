@@ -124,3 +124,29 @@ fn a_chart_is_shared_between_threads() {
         }
     });
 }
+
+/// Each line is what Helm 4.3.1 printed.
+#[test]
+fn corners_of_printing_are_those_of_go() {
+    check("{{ .Capabilities.KubeVersion }}", "v1.37.0");
+    check("{{ print .Capabilities.KubeVersion }}", "{v1.37.0 v1.37.0 1 37}");
+    check("{{ .Capabilities.KubeVersion | default 1 }}", "{v1.37.0 v1.37.0 1 37}");
+    check(
+        "{{ .Capabilities.HelmVersion | toJson }}",
+        r#"{"version":"v4.3","go_version":"go1.26.8","kube_client_version":"v1.37"}"#,
+    );
+    check("{{ (fromYaml \"a: -0.0\").a }}", "-0");
+    check("{{ toYaml (fromYaml \"a: -0.0\") }}", "a: 0");
+    check("{{ printf \"%w\" (list 1) }}", "%!w([]interface {}=[1])");
+    check("{{ printf \"%#x\" 7.0 }}", "0x1.c000p+02");
+    check("{{ printf \"%d\" (semver \"1.2.3\") }}", "&{1 2 3 %!d(string=) %!d(string=) %!d(string=1.2.3)}");
+    check("{{ addf \"1_000\" 1 }}", "1001");
+    check("{{ fromJson \"t\" }}", "map[Error:invalid character ' ' in literal true (expecting 'r')]");
+    check("{{ fromToml \"a\" }}", "map[Error:toml: line 1: unexpected EOF; expected key separator '=']");
+    check("{{ fromToml \"a ' = 1\" }}", "map[Error:toml: line 1: expected '.' or '=', but got '\\'' instead]");
+    check("{{ .Chart.Annotations.none | toJson }}", "\"\"");
+    check(
+        "{{ typeOf .Values }} {{ typeOf (.Values.AsMap) }} {{ typeOf (unset .Values \"x\") }}",
+        "common.Values map[string]interface {} map[string]interface {}",
+    );
+}

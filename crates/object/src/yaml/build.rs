@@ -465,7 +465,8 @@ fn is_merge(event: &Event) -> bool {
 
 /// Returns what is read back from the JSON that Go prints for a float: an integer if it is written like one.
 pub(super) fn json_number(number: f64) -> Value {
-    if number.fract() != 0.0 || number.abs() >= 1e21 || !number.is_finite() {
+    let is_negative_zero = number == 0.0 && number.is_sign_negative();
+    if number.fract() != 0.0 || number.abs() >= 1e21 || !number.is_finite() || is_negative_zero {
         return Value::Float(number);
     }
     // From 2^53 Go writes zeros behind the shortest digits, so the text decides.
