@@ -56,6 +56,12 @@ pub struct AppSpec {
     /// Apps that must be ready, at the same revision if they share the source, before this one is synced.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<DependencyRef>,
+    /// Differences that are no drift and that a sync leaves as they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignore_differences: Vec<IgnoreDifference>,
+    /// Health rules for kinds of this App's objects; they win over those of the operator.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub health_rules: Vec<crate::HealthRule>,
     /// Nothing is changed in the cluster while this is true.
     pub suspend: bool,
 }
@@ -246,10 +252,26 @@ pub struct SyncPolicy {
     pub auto: bool,
     /// Objects that left the source are deleted.
     pub prune: bool,
-    /// Drift is set back.
+    /// Drift is set back; `false` is the same as `drift: Warn`.
     pub self_heal: bool,
+    /// What is done about drift: `Repair`, `Warn` (it is told), `Ignore` (it stays until Git changes the object).
+    pub drift: DriftMode,
     /// Missing namespaces are made.
     pub create_namespace: bool,
+    /// Labels and annotations of the destination's namespace where it is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace_metadata: Option<NamespaceMetadata>,
+    /// Before anything is changed, the API server checks all of it without storing it.
+    pub validate_first: bool,
+    /// Objects whose change the API server refuses because a field is immutable are deleted and made anew.
+    pub recreate: bool,
+    /// Objects are pruned only after a person agreed, with the annotation `lockstep.dev/confirm-prune`.
+    pub confirm_prune: bool,
+    /// A sync that fails goes back to the last revision that was well, and stays there until Git changes.
+    pub atomic: bool,
+    /// When syncs may run by themselves; those of the project hold too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<crate::SyncWindow>,
     /// A source without any object deletes everything; otherwise that is refused.
     pub allow_empty: bool,
     /// How long the objects may take to become healthy, in seconds.
@@ -266,7 +288,14 @@ impl Default for SyncPolicy {
             auto: true,
             prune: true,
             self_heal: true,
+            drift: DriftMode::default(),
             create_namespace: false,
+            namespace_metadata: None,
+            validate_first: false,
+            recreate: false,
+            confirm_prune: false,
+            atomic: false,
+            windows: Vec::new(),
             allow_empty: false,
             timeout_seconds: 300,
             retry: Retry::default(),
@@ -301,6 +330,63 @@ pub enum Deletion {
     Orphan,
 }
 
+/// What is done about drift.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[allow(missing_docs, reason = "documented variants become a oneOf, which structural schemas refuse")]
+pub enum DriftMode {
+    #[default]
+    Repair,
+    Warn,
+    Ignore,
+}
+
+impl SyncPolicy {
+    /// Returns what is done about drift, `selfHeal` considered.
+    pub fn drift_mode(&self) -> DriftMode {
+        if self.drift == DriftMode::Repair && !self.self_heal { DriftMode::Warn } else { self.drift }
+    }
+}
+
+/// Differences that are no drift, of the objects that it is about. Empty fields are about every object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct IgnoreDifference {
+    /// The API group, empty for the core group; `*` stands for any text.
+    pub group: String,
+    /// The kind; `*` stands for any text.
+    pub kind: String,
+    /// The object's name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// The object's namespace.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// Fields as JSON pointers: `/spec/replicas`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub json_pointers: Vec<String>,
+    /// Fields as jq paths: `.webhooks[].clientConfig.caBundle`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub jq_path_expressions: Vec<String>,
+    /// Fields as paths with list items by their keys: `spec.template.spec.containers[name=web].resources`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
+    /// Everything that these field managers own: `kube-controller-manager`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub managed_fields_managers: Vec<String>,
+    /// The differences are told, and not set back.
+    pub warn: bool,
+}
+
+/// Labels and annotations of a namespace that is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NamespaceMetadata {
+    /// The labels.
+    pub labels: std::collections::BTreeMap<String, String>,
+    /// The annotations.
+    pub annotations: std::collections::BTreeMap<String, String>,
+}
+
 /// Another App.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -310,4 +396,7 @@ pub struct DependencyRef {
     /// Its namespace, by default the App's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
+    /// When it counts as ready, in CEL over its `status`: `status.health == 'Healthy'`; by default synced and healthy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready: Option<String>,
 }

@@ -14,15 +14,16 @@ mod project;
 mod status;
 
 pub use app::{
-    App, AppSpec, ChartSource, Deletion, DependencyRef, Destination, FolderSource, GitSource, HelmOptions, Metadata,
-    NamedSource, OciSource, Retry, SecretRef, Source, SyncPolicy, ValuesReference,
+    App, AppSpec, ChartSource, Deletion, DependencyRef, Destination, DriftMode, FolderSource, GitSource, HelmOptions,
+    IgnoreDifference, Metadata, NamedSource, NamespaceMetadata, OciSource, Retry, SecretRef, Source, SyncPolicy,
+    ValuesReference,
 };
 pub use crd::crds;
 pub use kustomize::{
     KustomizeImage, KustomizeOptions, KustomizePatch, KustomizeReplicas, KustomizeTarget, LoadRestrictor,
 };
-pub use project::{AllowedDestination, AllowedKind, Project, ProjectSpec};
-pub use status::{AppHealth, AppStatus, Condition, Drift, HistoryEntry, Outcome, Phase};
+pub use project::{AllowedDestination, AllowedKind, HealthRule, Project, ProjectSpec, SyncWindow, WindowKind, matches};
+pub use status::{AppHealth, AppStatus, Condition, Drift, HistoryEntry, HookResult, Outcome, Phase};
 
 /// The API group of our resources.
 pub const GROUP: &str = "lockstep.dev";
@@ -46,6 +47,16 @@ pub const HOOK_DELETE_POLICY: &str = "lockstep.dev/hook-delete-policy";
 pub const PRUNE: &str = "lockstep.dev/prune";
 /// The annotation on an App that asks for a sync now; its value is any new text.
 pub const REFRESH: &str = "lockstep.dev/refresh";
+/// The annotation on an App with the objects that the sync asked for is about, as `Deployment/web,apps/StatefulSet/db`.
+pub const SYNC_RESOURCES: &str = "lockstep.dev/sync-resources";
+/// The annotation on an App that agrees to the pruning that its status asks about.
+pub const CONFIRM_PRUNE: &str = "lockstep.dev/confirm-prune";
+/// The annotation with options of how an object is synced; the words are Argo CD's: `Prune=false,Replace=true`.
+pub const SYNC_OPTIONS: &str = "lockstep.dev/sync-options";
+/// The annotation with options of how an object is compared; the words are Argo CD's: `IgnoreExtraneous`.
+pub const COMPARE_OPTIONS: &str = "lockstep.dev/compare-options";
+/// The annotation that we put on a hook's object: the sync that it ran for.
+pub const HOOK_RUN: &str = "lockstep.dev/hook-run";
 /// The project of Apps that name none.
 pub const DEFAULT_PROJECT: &str = "default";
 
@@ -78,6 +89,11 @@ mod tests {
     #[test]
     fn load_bearing_names_do_not_move() {
         let names = [APP_LABEL, FINALIZER, WAVE, HOOK, HOOK_DELETE_POLICY, PRUNE, REFRESH, FIELD_MANAGER, API_VERSION];
+        let asked = [SYNC_RESOURCES, CONFIRM_PRUNE, SYNC_OPTIONS, COMPARE_OPTIONS, HOOK_RUN];
+        assert_eq!(
+            asked.map(|name| name.trim_start_matches("lockstep.dev/")),
+            ["sync-resources", "confirm-prune", "sync-options", "compare-options", "hook-run"]
+        );
         assert_eq!(
             names,
             [

@@ -23,6 +23,79 @@ pub struct ProjectSpec {
     pub destinations: Vec<AllowedDestination>,
     /// Kinds that its Apps may deploy.
     pub kinds: Vec<AllowedKind>,
+    /// When its Apps may be synced.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<SyncWindow>,
+    /// Health rules for its Apps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub health_rules: Vec<HealthRule>,
+}
+
+/// A time in which syncs may run by themselves, or may not. Where there is an `Allow`, nothing runs outside of it;
+/// a `Deny` that is open wins over every `Allow`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SyncWindow {
+    /// `Allow` or `Deny`.
+    pub kind: WindowKind,
+    /// When it opens, as five fields of cron: `0 22 * * 1-5`.
+    pub schedule: String,
+    /// How long it is open: `8h`, `1h30m`.
+    pub duration: String,
+    /// The time zone of the schedule, as `Europe/Berlin`; by default UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// Names of the Apps that it is about, `*` stands for any text; by default all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub apps: Vec<String>,
+    /// A sync that a person asks for runs all the same.
+    pub manual_sync: bool,
+    /// Drift is not set back either while this window forbids syncs.
+    pub hold_repairs: bool,
+    /// What it is for.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+}
+
+/// The kind of a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[allow(missing_docs, reason = "documented variants become a oneOf, which structural schemas refuse")]
+pub enum WindowKind {
+    #[default]
+    Allow,
+    Deny,
+}
+
+impl SyncWindow {
+    /// Tells whether the window is about an App of this name.
+    pub fn is_about(&self, app: &str) -> bool {
+        self.apps.is_empty() || self.apps.iter().any(|pattern| matches(pattern, app))
+    }
+}
+
+/// How the health of a kind is judged: in CEL, or by a Lua script as Argo CD has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HealthRule {
+    /// The API group, empty for the core group; `*` stands for any text.
+    pub group: String,
+    /// The kind; `*` stands for any kind.
+    pub kind: String,
+    /// CEL that is true when the object is healthy: `status.phase == 'Ready'`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current: Option<String>,
+    /// CEL that is true while its controller works.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_progress: Option<String>,
+    /// CEL that is true when it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+    /// CEL that gives the message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// A Lua script that returns a table with `status` and `message`, about `obj`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lua: Option<String>,
 }
 
 /// A place that a project may deploy to.
@@ -50,6 +123,7 @@ impl ProjectSpec {
             sources: vec!["*".into()],
             destinations: vec![AllowedDestination { namespace: "*".into() }],
             kinds: vec![AllowedKind { group: "*".into(), kind: "*".into() }],
+            ..Self::default()
         }
     }
 
@@ -74,8 +148,8 @@ impl ProjectSpec {
     }
 }
 
-/// Matches a pattern in which `*` stands for any text, in time proportional to both lengths.
-fn matches(pattern: &str, text: &str) -> bool {
+/// Tells whether a text fits a pattern in which `*` stands for any text, in time proportional to both lengths.
+pub fn matches(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else { return false };

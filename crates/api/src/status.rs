@@ -28,6 +28,18 @@ pub struct AppStatus {
     /// The last value of the annotation that asks for a sync.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub last_refresh: String,
+    /// How many syncs that owed hooks have ended: each runs its hooks once, also across a crash.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub runs: u64,
+    /// The revision that an atomic App went back from; it stays away from it until Git changes.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub held_revision: String,
+    /// Whether hooks run when the App is deleted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub deletion_hooks: bool,
+    /// What was asked for last that needs a person's word, as `lockstep.dev/confirm-prune=…`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub asks: String,
     /// `Ready`, `Reconciling` and `Stalled`, as kstatus reads them.
     pub conditions: Vec<Condition>,
     /// What the App owns: `group/Kind/namespace/name/version`, then the digests of what was applied and of what was stored.
@@ -118,6 +130,31 @@ pub struct HistoryEntry {
     /// Why it failed.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// What its hooks gave.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookResult>,
+}
+
+/// What a hook gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HookResult {
+    /// The object, as `namespace/Kind/name`.
+    pub object: String,
+    /// When it ran: `PreSync`, `Sync`, `PostSync`, `SyncFail`.
+    pub phase: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// The end of its pods' logs, where it failed.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub log: String,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One repair of drift.
@@ -130,8 +167,11 @@ pub struct Drift {
     pub fields: Vec<String>,
     /// The field manager that changed it.
     pub manager: String,
+    /// Who changed it, when and how, as `kubectl-edit (Update at 2026-01-01T10:00:00Z)`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub by: String,
     /// When it was seen, RFC 3339.
     pub time: String,
-    /// What was done: `repaired`, `backing off`, `reported`.
+    /// What was done: `repaired`, `backing off`, `reported`, `waits for the window`.
     pub action: String,
 }

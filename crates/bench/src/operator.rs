@@ -124,7 +124,7 @@ pub(crate) struct Arguments {
 /// Is that process.
 pub(crate) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let cluster = Cluster::connect(Some(&arguments.kubeconfig), None).await?;
-    let settings = Settings { cache: arguments.cache, namespace: Some(arguments.namespace) };
+    let settings = Settings { cache: arguments.cache, namespace: Some(arguments.namespace), ..Settings::default() };
     let operator = Operator::start(cluster, settings).await?;
     let asked = operator.clone();
     tokio::task::spawn_blocking(move || {

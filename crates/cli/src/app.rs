@@ -1,7 +1,7 @@
 //! `lockstep app …`: looks at Apps and steers them, through the cluster's API only.
 
 use anyhow::Context;
-use lockstep_api::{API_VERSION, App, REFRESH};
+use lockstep_api::{API_VERSION, App, CONFIRM_PRUNE, REFRESH, SYNC_RESOURCES};
 use lockstep_cluster::Cluster;
 use lockstep_engine::Inventory;
 use lockstep_health::Rules;
@@ -30,6 +30,8 @@ pub(crate) async fn app(arguments: arguments::App) -> anyhow::Result<End> {
             let token = jiff::Timestamp::now().to_string();
             view.patch(&name, json!({"metadata": {"annotations": {REFRESH: token}}}), "is synced now").await?;
         }
+        AppCommand::Sync { name, resources } => view.sync(&name, &resources).await?,
+        AppCommand::ConfirmPrune { name } => view.confirm_prune(&name).await?,
     }
     Ok(End::Done)
 }
@@ -54,6 +56,20 @@ impl View {
         self.cluster.merge(&self.path(name), &patch).await.with_context(|| format!("cannot change the app {name}"))?;
         eprintln!("{name} {word}");
         Ok(())
+    }
+
+    /// Asks for a sync, of some objects only if any are named.
+    async fn sync(&self, name: &str, resources: &[String]) -> anyhow::Result<()> {
+        let token = jiff::Timestamp::now().to_string();
+        let chosen = if resources.is_empty() { json!(null) } else { json!(resources.join(",")) };
+        let annotations = json!({REFRESH: token, SYNC_RESOURCES: chosen});
+        self.patch(name, json!({"metadata": {"annotations": annotations}}), "is synced now").await
+    }
+
+    async fn confirm_prune(&self, name: &str) -> anyhow::Result<()> {
+        let asks = read(&self.object(name).await?)?.status.asks;
+        anyhow::ensure!(!asks.is_empty(), "the app {name} asks for no prune");
+        self.patch(name, json!({"metadata": {"annotations": {CONFIRM_PRUNE: asks}}}), "may prune").await
     }
 
     /// Prints data as asked for; tells whether it did.

@@ -106,6 +106,9 @@ pub(crate) struct Run {
     /// Install the custom resource definitions at the start.
     #[arg(long)]
     pub(crate) install_crds: bool,
+    /// Health rules for all Apps: a YAML list of what `spec.healthRules` of an App takes.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) health_rules: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -242,6 +245,19 @@ pub(crate) enum AppCommand {
     },
     /// Sync the App now.
     Refresh {
+        /// The App.
+        name: String,
+    },
+    /// Sync the App now: all of it, or some of its objects without hooks.
+    Sync {
+        /// The App.
+        name: String,
+        /// An object: `Kind/name`, `group/Kind/name`, `namespace/Kind/name`; may be repeated.
+        #[arg(long = "resource", value_name = "OBJECT")]
+        resources: Vec<String>,
+    },
+    /// Agree to the prune that the App's message asks about.
+    ConfirmPrune {
         /// The App.
         name: String,
     },

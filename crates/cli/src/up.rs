@@ -34,7 +34,7 @@ pub(crate) async fn up(arguments: arguments::Up) -> anyhow::Result<End> {
     eprintln!("lockstep {} · {server}", env!("CARGO_PKG_VERSION"));
     eprintln!("watching {}", place.words());
     let cache = arguments.data.clone().unwrap_or_else(|| folder.path().to_owned()).join("repositories");
-    let settings = Settings { cache, namespace: arguments.app_namespace.clone() };
+    let settings = Settings { cache, namespace: arguments.app_namespace.clone(), ..Settings::default() };
     let operator = Operator::start(cluster.clone(), settings).await?;
     let namespace = arguments.app_namespace.as_deref().unwrap_or("default");
     connect::make_namespace(&cluster, namespace).await?;

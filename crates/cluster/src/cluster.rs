@@ -154,8 +154,48 @@ impl Cluster {
         self.apply_at(&path, body).await
     }
 
+    /// Has the server check an object as it would be applied, without storing it.
+    pub async fn validate(&self, key: &ObjectKey, version: &str, body: &[u8]) -> Result<(), Error> {
+        let resource = self.resource(&Gvk::new(&key.group, version, &key.kind)).await?;
+        let path = resource.path(&key.namespace, &key.name);
+        self.apply_with(&path, body, "&dryRun=All").await.map(|_| ())
+    }
+
+    /// Puts an object in place of the live one as a whole; makes it if there is none.
+    pub async fn replace(&self, key: &ObjectKey, version: &str, body: &[u8]) -> Result<Applied, Error> {
+        let Some(live) = self.live(key, version).await? else { return self.apply(key, version, body).await };
+        let resource = self.resource(&Gvk::new(&key.group, version, &key.kind)).await?;
+        let mut object = object_of(body)?;
+        object.metadata_mut().insert("resourceVersion", live.str_at(&["metadata", "resourceVersion"]));
+        let uri = format!("{}?fieldManager={FIELD_MANAGER}", resource.path(&key.namespace, &key.name));
+        let request = Request::put(uri).header("content-type", "application/json");
+        let body = lockstep_object::to_json(&object.to_value()).into_bytes();
+        let (_, body) = self.send(Verb::Apply, request, body).await?;
+        Ok(Applied { object: object_of(&body)?, created: false })
+    }
+
+    /// Reads an object; nothing if it is not there.
+    pub async fn live(&self, key: &ObjectKey, version: &str) -> Result<Option<Object>, Error> {
+        let resource = self.resource(&Gvk::new(&key.group, version, &key.kind)).await?;
+        match self.get(&resource.path(&key.namespace, &key.name)).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads something that is plain text, as a log.
+    pub async fn text(&self, path: &str) -> Result<String, Error> {
+        let (_, body) = self.send(Verb::Get, Request::get(path), Vec::new()).await?;
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
     async fn apply_at(&self, path: &str, body: &[u8]) -> Result<Applied, Error> {
-        let uri = format!("{path}?fieldManager={FIELD_MANAGER}&force=true");
+        self.apply_with(path, body, "").await
+    }
+
+    async fn apply_with(&self, path: &str, body: &[u8], more: &str) -> Result<Applied, Error> {
+        let uri = format!("{path}?fieldManager={FIELD_MANAGER}&force=true{more}");
         let request = Request::patch(uri).header("content-type", "application/apply-patch+yaml");
         let (code, body) = self.send(Verb::Apply, request, body.to_vec()).await?;
         Ok(Applied { object: object_of(&body)?, created: code == 201 })

@@ -53,6 +53,14 @@ impl Error {
         self.code() == Some(404)
     }
 
+    /// Tells whether the server refused a change because a field of the live object cannot be changed.
+    pub fn is_immutable_field(&self) -> bool {
+        let Self::Answer { code: 422, message, .. } = self else { return false };
+        ["field is immutable", "may not be changed", "Forbidden: updates to", "cannot be changed", "is immutable when"]
+            .iter()
+            .any(|words| message.contains(words))
+    }
+
     /// Tells whether trying again soon may help without any change.
     pub(crate) fn is_passing(&self) -> bool {
         matches!(self.code(), Some(429 | 500 | 502 | 503 | 504))
@@ -71,6 +79,10 @@ impl Error {
         };
         let hint = match kind {
             ProblemKind::NamespaceMissing => "; create it or set sync.createNamespace",
+            _ if self.is_immutable_field() => {
+                "; the field cannot be changed: annotate the object with lockstep.dev/sync-options=Force=true, or set \
+                 sync.recreate, to have it deleted and made anew"
+            }
             ProblemKind::UnknownKind => "; it is applied as soon as its definition is there",
             _ => "",
         };

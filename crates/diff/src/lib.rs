@@ -22,6 +22,7 @@ mod lists;
 mod mask;
 mod owned;
 mod prepare;
+mod respect;
 mod words;
 
 pub use compare::{Change, Lists, Mode, Options, compare};
@@ -30,4 +31,5 @@ pub use ignore::{Ignore, IgnoreError};
 pub use lists::ListKind;
 pub use mask::{MASK, masked};
 pub use owned::{Author, authors, last_foreign_author, owned_digest};
+pub use respect::respected;
 pub use words::{ObjectDiff, What, line_of, markdown, text};

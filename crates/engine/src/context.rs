@@ -1,9 +1,10 @@
 //! What every decision may look at.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use jiff::Timestamp;
-use lockstep_object::{Gk, ObjectKey, Text};
+use lockstep_api::{AppHealth, Phase};
+use lockstep_object::{Gk, Map, Object, ObjectKey, Text, Value};
 
 use crate::{AppId, Live};
 
@@ -12,7 +13,12 @@ use crate::{AppId, Live};
 pub struct LiveIndex {
     objects: HashMap<ObjectKey, Live>,
     by_app: HashMap<Text, HashSet<ObjectKey>>,
+    /// The ids of objects that went, the last of them: an answer about one of them came too late.
+    gone: VecDeque<Text>,
 }
+
+/// An answer is not later than as many deletions.
+const GONE: usize = 256;
 
 impl LiveIndex {
     /// Returns the facts of an object.
@@ -37,6 +43,9 @@ impl LiveIndex {
 
     /// Sets the facts of an object, unless they are older than what is known. Tells whether they were taken.
     pub fn insert(&mut self, key: &ObjectKey, live: Live) -> bool {
+        if self.gone.contains(&live.uid) {
+            return false;
+        }
         if let Some(known) = self.objects.get(key) {
             if known.uid == live.uid && known.version > live.version {
                 return false;
@@ -53,7 +62,10 @@ impl LiveIndex {
     /// Removes an object that went.
     pub fn remove(&mut self, key: &ObjectKey) -> Option<Live> {
         self.forget_owner(key);
-        self.objects.remove(key)
+        let gone = self.objects.remove(key)?;
+        self.gone.truncate(GONE - 1);
+        self.gone.push_front(gone.uid.clone());
+        Some(gone)
     }
 
     /// Returns the objects of a kind whose facts are as asked for.
@@ -79,10 +91,29 @@ impl LiveIndex {
 pub struct DependencyFacts {
     /// Whether it is synced and healthy.
     pub ready: bool,
+    /// Where its sync stands.
+    pub phase: Phase,
+    /// The worst health of its objects.
+    pub health: AppHealth,
     /// The source, to tell whether it is the same as ours.
     pub source: String,
     /// The revision that it has.
     pub revision: String,
+}
+
+impl DependencyFacts {
+    /// Returns what an expression about it sees, as its `status`.
+    pub(crate) fn to_object(&self) -> Object {
+        let status: Map = [
+            ("ready", Value::Bool(self.ready)),
+            ("phase", Value::from(format!("{:?}", self.phase))),
+            ("health", Value::from(format!("{:?}", self.health))),
+            ("revision", Value::from(self.revision.as_str())),
+        ]
+        .into_iter()
+        .collect();
+        Object::new([("status", Value::Map(status))].into_iter().collect())
+    }
 }
 
 /// What every decision may look at, beside the App's own state and the event.

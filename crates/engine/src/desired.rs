@@ -5,10 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use lockstep_api::{APP_LABEL, HOOK, HOOK_DELETE_POLICY, WAVE};
+use lockstep_api::{APP_LABEL, HOOK, HOOK_DELETE_POLICY};
 use lockstep_object::{Diagnostic, Gvk, Map, Object, ObjectKey, Place, Text, Value, apply_rank, to_json};
 
-use crate::AppId;
+use crate::{AppId, Marks, marks::WAVES};
 
 /// Whether objects of a kind live in namespaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -85,6 +85,20 @@ pub enum HookPhase {
     PostDelete,
 }
 
+impl HookPhase {
+    /// Returns the word of the annotation.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::At(SyncPhase::PreSync) => "PreSync",
+            Self::At(SyncPhase::Sync) => "Sync",
+            Self::At(SyncPhase::PostSync) => "PostSync",
+            Self::SyncFail => "SyncFail",
+            Self::PreDelete => "PreDelete",
+            Self::PostDelete => "PostDelete",
+        }
+    }
+}
+
 /// When a hook's object is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DeletePolicy {
@@ -122,6 +136,8 @@ pub struct Desired {
     pub class: Class,
     /// Whether it is a hook.
     pub hook: Option<Hook>,
+    /// What its annotations ask for.
+    pub marks: Marks,
 }
 
 /// The objects of a revision, ready to be applied.
@@ -202,9 +218,38 @@ pub fn prepare(app: &AppId, objects: &[(Object, Place)], namespace: &str, scopes
         }
         prepared.desired.push(desired);
     }
+    hoist_definitions(&mut prepared.desired, objects);
     prepared.desired.sort_by(|a, b| (a.stage, a.class, &a.key).cmp(&(b.stage, b.class, &b.key)));
     prepared.digest = prepared.desired.iter().fold(FNV, |hash, one| (hash ^ one.digest).wrapping_mul(FNV_PRIME));
     prepared
+}
+
+/// Moves namespaces and definitions before the first object that needs them, whatever their own wave.
+fn hoist_definitions(desired: &mut [Desired], objects: &[(Object, Place)]) {
+    let definitions = objects.iter().filter(|(object, _)| object.kind() == "CustomResourceDefinition");
+    let brought: HashMap<&str, (&str, &str)> = definitions
+        .map(|(object, _)| {
+            (object.name(), (object.str_at(&["spec", "group"]), object.str_at(&["spec", "names", "kind"])))
+        })
+        .collect();
+    let mut by_namespace: HashMap<Text, Stage> = HashMap::new();
+    let mut by_kind: HashMap<(Text, Text), Stage> = HashMap::new();
+    let earlier = |known: &mut Stage, stage: Stage| *known = stage.min(*known);
+    for one in desired.iter() {
+        let ObjectKey { group, kind, namespace, .. } = &one.key;
+        earlier(by_namespace.entry(namespace.clone()).or_insert(one.stage), one.stage);
+        earlier(by_kind.entry((group.clone(), kind.clone())).or_insert(one.stage), one.stage);
+    }
+    for one in desired.iter_mut().filter(|one| one.hook.is_none()) {
+        let first = match one.key.kind.as_str() {
+            "Namespace" if one.key.group.is_empty() => by_namespace.get(&one.key.name),
+            "CustomResourceDefinition" => brought
+                .get(one.key.name.as_str())
+                .and_then(|(group, kind)| by_kind.get(&(Text::from(*group), Text::from(*kind)))),
+            _ => None,
+        };
+        one.stage = first.map_or(one.stage, |first| one.stage.min(*first));
+    }
 }
 
 /// Returns the scopes of kinds that custom resource definitions among the objects bring.
@@ -276,12 +321,13 @@ fn desired(object: &Object, scope: Option<Scope>, namespace: &str, label: &str) 
         stage: Stage { phase: phase.unwrap_or_default(), wave },
         class: Class::of(object.kind()),
         hook,
+        marks: Marks::of(&object),
     }))
 }
 
 /// Reads the wave: ours, Argo CD's, or the weight of a Helm hook.
 fn wave_of(object: &Object) -> Result<i32, String> {
-    for name in [WAVE, "argocd.argoproj.io/sync-wave", "helm.sh/hook-weight"] {
+    for name in WAVES {
         if let Some(text) = object.annotation(name) {
             return text.trim().parse().map_err(|_| format!("the annotation {name} is not an integer: {text:?}"));
         }
@@ -358,7 +404,7 @@ const FNV: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0100_0000_01b3;
 
 /// Digests bytes with FNV-1a: it must be the same in every process and version, and only accidents must be told apart.
-fn digest_of(bytes: &[u8]) -> u64 {
+pub(crate) fn digest_of(bytes: &[u8]) -> u64 {
     let hash = bytes.iter().fold(FNV, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME));
     hash.max(1)
 }
@@ -402,6 +448,16 @@ mod tests {
         assert!(
             std::str::from_utf8(&prepared.desired[0].body).unwrap().contains(r#""lockstep.dev/app":"default.shop""#)
         );
+    }
+
+    #[test]
+    fn namespaces_come_before_what_lives_in_them() {
+        let prepared = check(&[
+            r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop","annotations":{"lockstep.dev/wave":"5"}}}"#,
+            r#"{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"b","annotations":{"lockstep.dev/hook":"PreSync"}}}"#,
+        ]);
+        let order: Vec<_> = prepared.desired.iter().map(|one| (one.key.kind.to_string(), one.stage.phase)).collect();
+        assert_eq!(order, [("Namespace".to_owned(), SyncPhase::PreSync), ("Job".to_owned(), SyncPhase::PreSync)]);
     }
 
     #[test]

@@ -2,102 +2,56 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lockstep_api::FIELD_MANAGER;
-use lockstep_diff::last_foreign_author;
-use lockstep_object::{Object, Path, Step, Value, from_json};
+use lockstep_diff::{Author, Ignore, foreign_changes, line_of};
+use lockstep_object::{Object, from_json};
 
 /// Who changed what of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attribution {
     /// The field manager, empty if nobody could be named.
     pub manager: String,
-    /// The changes, as `spec.replicas 2 → 5`; values of Secrets are masked.
+    /// Who, how and when: `kubectl-edit (Update at 2026-01-01T10:00:00Z)`; empty if nobody could be named.
+    pub by: String,
+    /// The changes, as `spec.replicas 2 → 5`; values of Secrets are masked. Empty if there are none.
     pub fields: Vec<String>,
 }
 
 /// More changes than these are counted, not listed.
 const LISTED: usize = 5;
 
-/// Tells who changed what: which fields of the body that we applied the live object has otherwise, and the last other author.
-pub fn attribute(body: &[u8], live: &Object) -> Attribution {
-    let manager = last_foreign_author(live, FIELD_MANAGER).map(|author| author.manager).unwrap_or_default();
-    let Ok(desired) = from_json(body) else { return Attribution { manager, fields: Vec::new() } };
-    let mut differ = Differences { secret: live.kind() == "Secret", fields: Vec::new(), more: 0 };
-    differ.walk(&mut Path::root(), &desired, Some(&live.to_value()));
-    if differ.more > 0 {
-        differ.fields.push(format!("and {} more", differ.more));
-    }
-    Attribution { manager, fields: differ.fields }
-}
-
-struct Differences {
-    secret: bool,
-    fields: Vec<String>,
-    more: usize,
-}
-
-impl Differences {
-    fn walk(&mut self, path: &mut Path, desired: &Value, live: Option<&Value>) {
-        match (desired, live) {
-            (Value::Map(desired), Some(Value::Map(live))) => {
-                for (key, value) in desired.iter() {
-                    path.push(Step::Field(key.clone()));
-                    self.walk(path, value, live.get(key));
-                    path.pop();
-                }
-            }
-            (Value::List(desired), Some(Value::List(live))) => {
-                for (place, value) in desired.iter().enumerate() {
-                    let found = match value.get("name") {
-                        Some(name) => live.iter().find(|item| item.get("name") == Some(name)),
-                        None => live.get(place),
-                    };
-                    path.push(match value.get("name").and_then(Value::as_str) {
-                        Some(name) => Step::Item(vec![("name".into(), name.to_owned())]),
-                        None => Step::Index(place),
-                    });
-                    self.walk(path, value, found);
-                    path.pop();
-                }
-            }
-            (desired, live) if same(desired, live) => {}
-            (desired, live) => self.tell(path, desired, live),
-        }
-    }
-
-    fn tell(&mut self, path: &Path, desired: &Value, live: Option<&Value>) {
-        if self.fields.len() == LISTED {
-            self.more += 1;
-            return;
-        }
-        let masked = self.secret && !path.to_string().starts_with("metadata.");
-        let text = match live {
-            None => format!("{path} removed"),
-            Some(_) if masked => format!("{path} ••• (changed)"),
-            Some(live) => format!("{path} {} → {}", short(desired), short(live)),
-        };
-        self.fields.push(text);
+impl Attribution {
+    /// Returns what there is to say about an object that was deleted: nothing tells by whom.
+    pub(crate) fn deleted() -> Self {
+        Self { fields: vec!["deleted".to_owned()], ..Self::default() }
     }
 }
 
-/// Tells whether the server stored what we sent: equal, nothing sent and nothing there, or an equal quantity.
-fn same(desired: &Value, live: Option<&Value>) -> bool {
-    let Some(live) = live else { return matches!(desired, Value::Null) };
-    let quantity = |value: &Value| match value {
-        Value::Text(text) => text.parse::<lockstep_object::Quantity>().ok(),
-        Value::Int(number) => number.to_string().parse().ok(),
-        _ => None,
+/// Tells who changed what: the fields of the body that we applied which the live object has otherwise, but for those
+/// that the rules leave out. Several authors are all named.
+pub fn attribute(body: &[u8], live: &Object, ignore: &[Ignore]) -> Attribution {
+    let desired = from_json(body).ok().and_then(|value| Object::try_from(value).ok());
+    let changes = desired.map(|desired| foreign_changes(&desired, live, FIELD_MANAGER, ignore)).unwrap_or_default();
+    let mut fields: Vec<String> = changes.iter().take(LISTED).map(|one| line_of(&one.change)).collect();
+    if changes.len() > fields.len() {
+        fields.push(format!("and {} more", changes.len() - fields.len()));
+    }
+    let mut authors: Vec<&Author> = changes.iter().filter_map(|one| one.author.as_ref()).collect();
+    authors.dedup();
+    let manager = authors.first().map(|author| author.manager.clone()).unwrap_or_default();
+    let mut by: Vec<String> = authors.into_iter().map(words_of).collect();
+    by.dedup();
+    Attribution { manager, by: by.join(", "), fields }
+}
+
+fn words_of(author: &Author) -> String {
+    let how = match author.subresource.as_str() {
+        "" => author.operation.clone(),
+        subresource => format!("{} of {subresource}", author.operation),
     };
-    desired == live || quantity(desired).is_some_and(|one| Some(one) == quantity(live))
-}
-
-fn short(value: &Value) -> String {
-    let text = match value {
-        Value::Text(text) => text.to_string(),
-        Value::Map(map) => format!("{{{} fields}}", map.len()),
-        Value::List(list) => format!("[{} items]", list.len()),
-        other => lockstep_object::to_json(other),
-    };
-    if text.chars().count() <= 60 { text } else { text.chars().take(57).chain("...".chars()).collect() }
+    match author.time.as_str() {
+        "" => format!("{} ({how})", author.manager),
+        time => format!("{} ({how} at {time})", author.manager),
+    }
 }
 
 /// Repairs of one object: the same object set back again and again means that somebody else wants it otherwise.
@@ -147,24 +101,35 @@ impl Repairs {
 mod tests {
     use super::*;
 
+    fn object(json: &str) -> Object {
+        Object::try_from(from_json(json.as_bytes()).unwrap()).unwrap()
+    }
+
     #[test]
     fn a_change_is_told_with_its_author() {
-        let live = br#"{"kind":"Deployment","metadata":{"name":"web","managedFields":[
+        let live = object(
+            r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","managedFields":[
             {"manager":"lockstep","operation":"Apply","fieldsV1":{}},
             {"manager":"kubectl-scale","operation":"Update","time":"2026-01-01T00:00:00Z","fieldsV1":{"f:spec":{"f:replicas":{}}}}]},
-            "spec":{"replicas":5,"containers":[{"name":"side"},{"name":"web","image":"b"}]}}"#;
-        let live = Object::try_from(from_json(live).unwrap()).unwrap();
-        let body = br#"{"kind":"Deployment","metadata":{"name":"web"},"spec":{"replicas":2,"containers":[{"name":"web","image":"a"}]}}"#;
-        let told = attribute(body, &live);
-        assert_eq!(told.manager, "kubectl-scale");
-        assert_eq!(told.fields, ["spec.replicas 2 → 5", "spec.containers[web].image a → b"]);
+            "spec":{"replicas":5,"template":{"spec":{"containers":[{"name":"side"},{"name":"web","image":"a"}]}}}}"#,
+        );
+        let body = br#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},
+            "spec":{"replicas":2,"template":{"spec":{"containers":[{"name":"web","image":"a"}]}}}}"#;
+        let told = attribute(body, &live, &[]);
+        assert_eq!(told.fields, ["spec.replicas 2 → 5"]);
+        assert_eq!(told.by, "kubectl-scale (Update at 2026-01-01T00:00:00Z)");
+        let ignored = attribute(body, &live, &[Ignore::pointer("/spec/replicas").unwrap()]);
+        assert_eq!(ignored, Attribution::default());
     }
 
     #[test]
     fn a_secret_is_never_told() {
-        let object = |data: &str| format!(r#"{{"kind":"Secret","metadata":{{"name":"s"}},"data":{{"k":"{data}"}}}}"#);
-        let live = Object::try_from(from_json(object("aGFja2Vk").as_bytes()).unwrap()).unwrap();
-        assert_eq!(attribute(object("c2VjcmV0").as_bytes(), &live).fields, ["data.k ••• (changed)"]);
+        let secret = |data: &str| {
+            format!(r#"{{"apiVersion":"v1","kind":"Secret","metadata":{{"name":"s"}},"data":{{"k":"{data}"}}}}"#)
+        };
+        let told = attribute(secret("c2VjcmV0").as_bytes(), &object(&secret("aGFja2Vk")), &[]);
+        assert_eq!(told.fields.len(), 1);
+        assert!(!told.fields[0].contains("aGFja2Vk") && !told.fields[0].contains("c2VjcmV0"), "{:?}", told.fields);
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
-use lockstep_api::{AppSpec, AppStatus};
-use lockstep_object::{Diagnostic, Object, ObjectKey, Text};
+use lockstep_api::{AppSpec, AppStatus, NamespaceMetadata, SyncWindow};
+use lockstep_diff::Ignore;
+use lockstep_object::{Diagnostic, Gvk, Object, ObjectKey, Text};
 
 use crate::{Live, Prepared};
 
@@ -94,6 +95,10 @@ pub enum ProblemKind {
     PruneFailed,
     /// A hook failed.
     HookFailed,
+    /// The App's own rules cannot be read.
+    SpecInvalid,
+    /// A sync failed and the App went back to the revision before.
+    RolledBack,
 }
 
 impl ProblemKind {
@@ -112,12 +117,63 @@ impl ProblemKind {
             Self::Unhealthy => "Unhealthy",
             Self::PruneFailed => "PruneFailed",
             Self::HookFailed => "HookFailed",
+            Self::SpecInvalid => "SpecInvalid",
+            Self::RolledBack => "RolledBack",
         }
     }
 
     /// Tells whether nothing but a person's change can help.
     pub fn needs_a_person(self) -> bool {
-        matches!(self, Self::RenderFailed | Self::Forbidden | Self::Refused | Self::Claimed)
+        matches!(
+            self,
+            Self::RenderFailed | Self::Forbidden | Self::Refused | Self::Claimed | Self::SpecInvalid | Self::RolledBack
+        )
+    }
+}
+
+/// The App as it stands in the cluster.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// What is wanted.
+    pub spec: Arc<AppSpec>,
+    /// The generation of the spec.
+    pub generation: i64,
+    /// The annotation that asks for a sync.
+    pub refresh: String,
+    /// The annotation with the objects that the sync asked for is about; empty for all.
+    pub resources: String,
+    /// The annotation that agrees to a prune.
+    pub confirm: String,
+    /// Whether its deletion was asked for.
+    pub deleting: bool,
+    /// Whether it has our finalizer.
+    pub finalizer: bool,
+    /// The windows of its project.
+    pub windows: Arc<[SyncWindow]>,
+    /// What of its rules the shell cannot read.
+    pub problems: Vec<String>,
+}
+
+/// How an object is applied.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ApplyOptions {
+    /// A missing namespace is made, with these labels and annotations.
+    pub create_namespace: Option<Arc<NamespaceMetadata>>,
+    /// It is put in place of the live object as a whole.
+    pub replace: bool,
+    /// Where a field cannot be changed it is deleted and made anew.
+    pub recreate: bool,
+    /// What a live object keeps, whatever is desired.
+    pub respect: Respect,
+}
+
+/// Rules of what a live object keeps. Two are equal if they are the same rules.
+#[derive(Clone, Debug, Default)]
+pub struct Respect(pub Arc<[Ignore]>);
+
+impl PartialEq for Respect {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.is_empty() && other.0.is_empty()
     }
 }
 
@@ -125,18 +181,7 @@ impl ProblemKind {
 #[derive(Clone, Debug)]
 pub enum Event {
     /// The App is as told: at the start, and whenever it was changed.
-    Spec {
-        /// What is wanted.
-        spec: Arc<AppSpec>,
-        /// The generation of the spec.
-        generation: i64,
-        /// The annotation that asks for a sync.
-        refresh: String,
-        /// Whether its deletion was asked for.
-        deleting: bool,
-        /// Whether it has our finalizer.
-        finalizer: bool,
-    },
+    Spec(Box<Wanted>),
     /// The source has this revision, or cannot be asked.
     Resolved(Result<RevisionInfo, Problem>),
     /// The objects of a revision, and whose they are already.
@@ -160,6 +205,27 @@ pub enum Event {
         result: Result<Live, Problem>,
         /// Whether the stored object differs from the one before.
         changed: bool,
+    },
+    /// A check was answered.
+    Validated {
+        /// The object.
+        key: ObjectKey,
+        /// Whether the server would take it.
+        result: Result<(), Problem>,
+    },
+    /// What there is to say about an object that is not well.
+    Explained {
+        /// The object.
+        key: ObjectKey,
+        /// Why it is not well, in a sentence with its pod's reason and its last events.
+        reason: Option<String>,
+        /// The end of its pods' logs.
+        log: Option<String>,
+    },
+    /// What is there of the kinds that were asked about has reached the index.
+    Looked {
+        /// The request's ticket.
+        ticket: Ticket,
     },
     /// A delete was answered; that the object is gone comes as [`Event::Live`].
     Deleted {
@@ -214,8 +280,35 @@ pub enum Effect {
         body: Arc<[u8]>,
         /// The digest of the JSON's value.
         digest: u64,
-        /// Whether a missing namespace is made.
-        create_namespace: bool,
+        /// How.
+        options: Arc<ApplyOptions>,
+    },
+    /// Have the server check the object without storing it, and answer with [`Event::Validated`].
+    Validate {
+        /// The object.
+        key: ObjectKey,
+        /// Its version.
+        version: Text,
+        /// Its JSON.
+        body: Arc<[u8]>,
+        /// How it will be applied.
+        options: Arc<ApplyOptions>,
+    },
+    /// Find out why an object is not well and answer with [`Event::Explained`].
+    Explain {
+        /// The object.
+        key: ObjectKey,
+        /// Its version.
+        version: Text,
+        /// Whether the logs of its pods are wanted: a hook failed.
+        log: bool,
+    },
+    /// See to it that these kinds are watched and answer with [`Event::Looked`].
+    Look {
+        /// The request's ticket.
+        ticket: Ticket,
+        /// The kinds.
+        kinds: Vec<Gvk>,
     },
     /// Delete the object, if it still has this uid, and answer with [`Event::Deleted`].
     Delete {

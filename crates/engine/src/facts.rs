@@ -4,7 +4,11 @@ use lockstep_api::{AppHealth, AppStatus, Condition, Phase};
 use lockstep_health::Status;
 use lockstep_object::ObjectKey;
 
-use crate::{AppState, Context, run::words_of_waiting, state::Activity};
+use crate::{
+    AppState, Context,
+    run::words_of_waiting,
+    state::{Activity, Deleting},
+};
 
 /// Tells whether the App is synced at its newest revision and healthy.
 pub(crate) fn is_ready(state: &AppState, context: &Context<'_>) -> bool {
@@ -14,6 +18,7 @@ pub(crate) fn is_ready(state: &AppState, context: &Context<'_>) -> bool {
         (None, _) => false,
     };
     let quiet = matches!(state.activity, Activity::Idle) && state.problem.is_none() && !state.deleting;
+    let current = current && state.held.is_empty();
     current && quiet && matches!(worst(state, context).0, AppHealth::Healthy | AppHealth::Suspended)
 }
 
@@ -75,6 +80,10 @@ pub(crate) fn facts(state: &AppState, context: &Context<'_>) -> AppStatus {
         revision,
         digest: if state.synced_digest == 0 { String::new() } else { format!("{:x}", state.synced_digest) },
         last_refresh: state.refreshed.clone(),
+        runs: state.runs,
+        held_revision: state.held.clone(),
+        deletion_hooks: state.deletion_hooks,
+        asks: state.asks.clone(),
         conditions: Vec::new(),
         inventory: state.inventory.print(),
         history: state.history.iter().cloned().collect(),
@@ -84,25 +93,27 @@ pub(crate) fn facts(state: &AppState, context: &Context<'_>) -> AppStatus {
     status
 }
 
-fn phase_of(state: &AppState, context: &Context<'_>) -> (Phase, String) {
+pub(crate) fn phase_of(state: &AppState, context: &Context<'_>) -> (Phase, String) {
     if state.spec.suspend && !state.deleting {
         return (Phase::Suspended, "suspended: nothing is changed in the cluster".to_owned());
     }
     let problem = state.problem.as_ref().or(state.source_problem.as_ref());
     match &state.activity {
-        Activity::Deleting => (Phase::Deleting, problem.map(|p| p.message.clone()).unwrap_or_default()),
-        Activity::Waiting(why) => (Phase::Waiting, why.clone()),
-        Activity::Rendering(..) if problem.is_none() => (Phase::Syncing, String::new()),
-        Activity::Running(run) => {
-            let waiting = run.waiting_for(context.live);
-            let words =
-                if waiting.is_empty() { String::new() } else { format!("waits for {}", words_of_waiting(&waiting)) };
-            (Phase::Syncing, words)
+        Activity::Deleting(deleting) => {
+            let words = match deleting {
+                Deleting::Running(run) => run.words(context.live),
+                _ => problem.map(|problem| problem.message.clone()).unwrap_or_default(),
+            };
+            (Phase::Deleting, words)
         }
+        Activity::Waiting(wait) => (Phase::Waiting, wait.words.clone()),
+        Activity::Rendering(..) if problem.is_none() => (Phase::Syncing, String::new()),
+        Activity::Running(run) => (Phase::Syncing, run.words(context.live)),
         _ => match problem {
             Some(problem) => (Phase::Failed, problem.message.clone()),
             None if state.synced.is_some() => (Phase::Synced, String::new()),
             None if state.target.is_none() => (Phase::Pending, "the source is being fetched".to_owned()),
+            None if !state.spec.sync.auto => (Phase::Pending, "waits until a sync is asked for".to_owned()),
             None => (Phase::Pending, String::new()),
         },
     }
@@ -116,7 +127,10 @@ fn conditions(state: &AppState, status: &AppStatus, ready: bool, context: &Conte
         (Some(problem), _) => problem.kind.reason(),
         (None, Phase::Synced) if ready => "Synced",
         (None, Phase::Synced) => "Progressing",
-        (None, Phase::Waiting) => "DependencyNotReady",
+        (None, Phase::Waiting) => match &state.activity {
+            Activity::Waiting(wait) => wait.reason,
+            _ => "Waiting",
+        },
         (None, Phase::Suspended) => "Suspended",
         (None, Phase::Deleting) => "Deleting",
         (None, _) => "Syncing",

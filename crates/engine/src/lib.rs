@@ -18,18 +18,24 @@ mod event;
 mod facts;
 mod inventory;
 mod live;
+mod marks;
 mod plan;
+mod rules;
 mod run;
 mod state;
 mod step;
+mod windows;
 
 pub use context::{Context, DependencyFacts, LiveIndex};
 pub use desired::{
     Class, DeletePolicy, Desired, Hook, HookPhase, Prepared, Scope, Scopes, Stage, SyncPhase, inherit_source, prepare,
 };
 pub use drift::{Attribution, attribute};
-pub use event::{AppId, Effect, Event, Notice, Problem, ProblemKind, Rejected, RevisionInfo, Ticket};
+pub use event::{
+    AppId, ApplyOptions, Effect, Event, Notice, Problem, ProblemKind, Rejected, Respect, RevisionInfo, Ticket, Wanted,
+};
 pub use inventory::{Inventory, Record};
 pub use live::Live;
+pub use marks::{Marks, PruneMark};
 pub use plan::{Plan, PlannedStage, Policy, Refusal, plan};
 pub use state::AppState;

@@ -1,10 +1,12 @@
 //! What is kept of a live object: facts, not the object.
 
 use jiff::Timestamp;
-use lockstep_api::{API_VERSION, APP_LABEL, FIELD_MANAGER, PRUNE};
+use lockstep_api::{API_VERSION, APP_LABEL, FIELD_MANAGER, HOOK_RUN};
 use lockstep_diff::owned_digest;
 use lockstep_health::{Health, Rules, Status};
 use lockstep_object::{Object, Text, Value};
+
+use crate::Marks;
 
 /// The facts of a live object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,14 +25,20 @@ pub struct Live {
     pub app: Option<Text>,
     /// Whether it is being deleted.
     pub deleting: bool,
-    /// What it says about being pruned.
-    pub prune: Option<Text>,
+    /// Its finalizers in words, while it is being deleted.
+    pub finalizers: Box<str>,
+    /// What its annotations ask for.
+    pub marks: Marks,
+    /// The sync that a hook ran for.
+    pub hook_run: Option<Text>,
 }
 
 impl Live {
     /// Looks at an object.
     pub fn of(object: &Object, rules: &Rules, now: Timestamp) -> Self {
+        let marks = Marks::of(object);
         let health = match object.kind() {
+            _ if marks.ignore_health => Health::new(Status::Healthy, ""),
             "App" if object.api_version() == API_VERSION => health_of_app(object),
             // Many controllers publish no address, and waiting for one is what Argo CD's users turn off by hand;
             // kstatus does not wait for it either.
@@ -44,10 +52,20 @@ impl Live {
             status: health.status,
             message: health.message.into(),
             app: object.label(APP_LABEL).map(Text::from),
+            finalizers: finalizers_of(object).into(),
             deleting: object.at(&["metadata", "deletionTimestamp"]).is_some(),
-            prune: object.annotation(PRUNE).map(Text::from),
+            marks,
+            hook_run: object.annotation(HOOK_RUN).map(Text::from),
         }
     }
+}
+
+fn finalizers_of(object: &Object) -> String {
+    if object.at(&["metadata", "deletionTimestamp"]).is_none() {
+        return String::new();
+    }
+    let names = object.at(&["metadata", "finalizers"]).and_then(Value::as_list);
+    names.into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// Judges an App that belongs to another App by its own conditions.

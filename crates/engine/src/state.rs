@@ -6,12 +6,12 @@ use std::{
 };
 
 use jiff::Timestamp;
-use lockstep_api::{AppSpec, AppStatus, Drift, HistoryEntry, Outcome, Source};
-use lockstep_object::ObjectKey;
+use lockstep_api::{AppSpec, AppStatus, Drift, HistoryEntry, Outcome, Source, SyncWindow};
+use lockstep_object::{Object, ObjectKey};
 
 use crate::{
-    AppId, Context, DependencyFacts, Desired, Effect, Event, Inventory, Prepared, Problem, ProblemKind, RevisionInfo,
-    Ticket, drift::Repairs, run::Run,
+    AppId, Context, DependencyFacts, Desired, Effect, Event, HookPhase, Inventory, Prepared, Problem, ProblemKind,
+    RevisionInfo, Ticket, drift::Repairs, rules::SpecRules, run::Run,
 };
 
 /// How many syncs and repairs the status remembers.
@@ -32,6 +32,24 @@ pub struct AppState {
     /// The annotation that asks for a sync, and the last value that was served.
     pub(crate) refresh: String,
     pub(crate) refreshed: String,
+    /// The annotation with the objects that the sync asked for is about.
+    pub(crate) resources: String,
+    /// The annotation that agrees to a prune, and the word that agrees to what was last planned.
+    pub(crate) confirm: String,
+    pub(crate) asks: String,
+    /// The rules of the spec, and the windows of the project that they were read with.
+    pub(crate) rules: Arc<SpecRules>,
+    pub(crate) project_windows: Arc<[SyncWindow]>,
+    /// How many syncs that owed hooks have ended.
+    pub(crate) runs: u64,
+    /// The revision that an atomic App went back from.
+    pub(crate) held: String,
+    /// Whether the App is deleted with hooks.
+    pub(crate) deletion_hooks: bool,
+    /// Objects that drifted while a sync was under way.
+    pub(crate) missed: BTreeMap<ObjectKey, Option<Arc<Object>>>,
+    /// The revision whose files were looked at while no window was open.
+    pub(crate) looked_at: String,
     /// The newest revision of the source.
     pub(crate) target: Option<RevisionInfo>,
     /// What the source said when it could not be asked.
@@ -82,14 +100,39 @@ pub(crate) enum Activity {
     /// Nothing; it sleeps.
     #[default]
     Idle,
-    /// It waits for its dependencies.
-    Waiting(String),
+    /// It waits for its dependencies or for a window.
+    Waiting(Wait),
     /// Its files are being rendered.
     Rendering(Ticket, RevisionInfo),
     /// A sync is under way.
     Running(Box<Run>),
     /// Its objects are being deleted.
-    Deleting,
+    Deleting(Deleting),
+}
+
+/// What an App waits for before a sync.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    pub(crate) reason: &'static str,
+    pub(crate) words: String,
+    pub(crate) since: Timestamp,
+    /// Whether people were told that it takes long.
+    pub(crate) told: bool,
+}
+
+/// How far the deletion is.
+#[derive(Debug)]
+pub(crate) enum Deleting {
+    /// It begins, or begins again after a pause.
+    Begin,
+    /// Its hooks are being rendered.
+    Rendering(Ticket, RevisionInfo),
+    /// What is there is being looked at.
+    Looking(Ticket),
+    /// Hooks run and objects go.
+    Running(Box<Run>),
+    /// Nothing of it is left.
+    Done,
 }
 
 impl AppState {
@@ -115,6 +158,16 @@ impl AppState {
             deleting: false,
             refresh: String::new(),
             refreshed: status.last_refresh.clone(),
+            resources: String::new(),
+            confirm: String::new(),
+            asks: status.asks.clone(),
+            rules: Arc::default(),
+            project_windows: Arc::default(),
+            runs: status.runs,
+            held: status.held_revision.clone(),
+            deletion_hooks: status.deletion_hooks,
+            missed: BTreeMap::new(),
+            looked_at: String::new(),
             target: None,
             source_problem: None,
             prepared: Arc::default(),
@@ -213,6 +266,8 @@ impl AppState {
     pub fn dependency_facts(&self, context: &Context<'_>) -> DependencyFacts {
         DependencyFacts {
             ready: crate::facts::is_ready(self, context),
+            phase: crate::facts::phase_of(self, context).0,
+            health: crate::facts::worst(self, context).0,
             source: source_name(&self.spec),
             revision: self.synced.as_ref().map(|revision| revision.id.clone()).unwrap_or_default(),
         }
@@ -228,6 +283,9 @@ impl AppState {
     }
 
     pub(crate) fn set_prepared(&mut self, prepared: Arc<Prepared>, revision: RevisionInfo) {
+        let on_deletion = |phase: &HookPhase| matches!(phase, HookPhase::PreDelete | HookPhase::PostDelete);
+        let hooks = prepared.desired.iter().filter_map(|one| one.hook.as_ref());
+        self.deletion_hooks = hooks.flat_map(|hook| &hook.phases).any(on_deletion);
         self.by_key = prepared.desired.iter().enumerate().map(|(place, one)| (one.key.clone(), place)).collect();
         self.prepared = prepared;
         self.rendered = Some(revision);

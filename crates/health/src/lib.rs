@@ -24,4 +24,4 @@ pub use health::{Health, Status, UnknownStatus};
 pub use jiff::Timestamp;
 pub use reason::reason;
 pub use rules::Rules;
-pub use user::{Expressions, UserRule, UserRuleError};
+pub use user::{Expression, Expressions, UserRule, UserRuleError};

@@ -1,6 +1,9 @@
 //! Which rule judges which kind.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use jiff::Timestamp;
 use lockstep_object::Object;
@@ -18,6 +21,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Rules {
     user: Vec<UserRule>,
+    /// The rules that hold where none of these is about the kind.
+    beneath: Option<Arc<Rules>>,
     library: Vec<Entry>,
     /// Group, kind, place in `library`.
     exact: HashMap<&'static str, Vec<(&'static str, usize)>>,
@@ -50,6 +55,11 @@ impl Rules {
         rules
     }
 
+    /// Returns rules of the user that win over others; an earlier one wins over a later one about the same kind.
+    pub fn over(beneath: Arc<Self>, user: Vec<UserRule>) -> Self {
+        Self { user, beneath: Some(beneath), ..Self::default() }
+    }
+
     /// Adds a rule of the user; a later one wins over an earlier one about the same kind.
     #[must_use]
     pub fn with(mut self, rule: UserRule) -> Self {
@@ -75,6 +85,9 @@ impl Rules {
         let (group, kind) = (group_of(object), object.kind());
         if let Some(rule) = self.user.iter().find(|rule| rule.is_about(group, kind)) {
             return rule.judge(object, now);
+        }
+        if let Some(beneath) = &self.beneath {
+            return beneath.judge(object, now);
         }
         match self.entry(group, kind) {
             None => builtin::judge(object, group),

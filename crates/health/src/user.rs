@@ -9,7 +9,7 @@ use lockstep_object::{Gk, Object};
 
 use crate::{Health, Status, rules::matches_group};
 
-pub use cel::Expressions;
+pub use cel::{Expression, Expressions};
 
 /// A rule that the user wrote, about a group and kind (`*` or `_` stands for anything).
 #[derive(Debug)]

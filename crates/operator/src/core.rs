@@ -8,10 +8,13 @@ use std::{
 };
 
 use jiff::Timestamp;
-use lockstep_api::{API_VERSION, App, AppStatus, Deletion, Outcome, REFRESH};
+use lockstep_api::{
+    API_VERSION, App, AppStatus, CONFIRM_PRUNE, Deletion, HealthRule, Outcome, REFRESH, SYNC_RESOURCES,
+};
 use lockstep_cluster::{Cluster, Resource, Watch, WatchEvent};
 use lockstep_engine::{
-    AppId, AppState, Context, DependencyFacts, Effect, Event, Live, LiveIndex, Notice, Scope, Ticket,
+    AppId, AppState, Context, DependencyFacts, Effect, Event, Live, LiveIndex, Notice, RevisionInfo, Scope, Ticket,
+    Wanted,
 };
 use lockstep_health::Rules;
 use lockstep_object::{Gk, Gvk, Object, ObjectKey};
@@ -23,7 +26,9 @@ use tokio::{
 use crate::{
     AppView, Handle, Settings, Told,
     claims::{Claimed, Claims},
+    explain,
     follow::Fetchers,
+    health_rules,
     listening::{Listening, News},
     metrics::Metrics,
     notices,
@@ -70,12 +75,29 @@ struct Entry {
     version: String,
     finalizers: Vec<String>,
     /// What the engine was last told, to tell news from our own writes.
-    seen: Option<(i64, String, bool, bool)>,
+    seen: Option<Seen>,
+    wanted: Wanted,
+    /// How its objects are judged.
+    rules: Arc<Rules>,
+    /// The project's part of these rules.
+    project_rules: Vec<HealthRule>,
     sources: Vec<Listed>,
     kept: Option<Kept>,
     writing: bool,
     pending: Option<Box<AppStatus>>,
 }
+
+/// What of an App is news.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Seen {
+    generation: i64,
+    asked: [String; 3],
+    deleting: bool,
+    finalizer: bool,
+}
+
+/// An explanation is worth no longer wait: the sync has failed already. Less than the engine waits.
+const EXPLAIN_WITHIN: Duration = Duration::from_secs(10);
 
 /// The one task that owns all state.
 pub(crate) struct Core {
@@ -89,6 +111,9 @@ pub(crate) struct Core {
     renderer: Arc<Renderer>,
     apps: HashMap<AppId, Entry>,
     projects: Projects,
+    projects_known: bool,
+    /// News of Apps from before the Projects were known.
+    early: Vec<WatchEvent>,
     sources: Listening,
     live: LiveIndex,
     claims: Claims,
@@ -107,17 +132,23 @@ impl Core {
             Fetchers { git: handle.git.clone(), artifacts: handle.artifacts.clone(), cluster: cluster.clone() };
         let watches = Arc::new(Watches::new(messages.clone()));
         let renderer = Arc::new(Renderer::new(fetchers.clone(), Arc::clone(&watches)));
+        let (rules, problems) = health_rules::over(&Arc::new(Rules::builtin()), settings.health_rules.iter());
+        for problem in problems {
+            tracing::error!("{problem}");
+        }
         Self {
             cluster,
             settings,
             messages,
             told: handle.told.clone(),
             metrics: handle.metrics.clone(),
-            rules: Arc::new(Rules::builtin()),
+            rules,
             watches,
             renderer,
             apps: HashMap::new(),
             projects: Projects::default(),
+            projects_known: false,
+            early: Vec::new(),
             sources: Listening::new(fetchers, handle.messages.clone()),
             live: LiveIndex::default(),
             claims: Claims::default(),
@@ -215,6 +246,8 @@ impl Core {
 
     fn take(&mut self, message: Message) {
         match message {
+            // What a project forbids, or its windows, must be known before its Apps are looked at.
+            Message::App(event) if !self.projects_known => self.early.push(event),
             Message::App(event) => self.take_app(event),
             Message::Project(event) => self.take_project(event),
             Message::Kinds => self.kinds_changed(),
@@ -260,12 +293,22 @@ impl Core {
             }
         };
         let meta = app.metadata.clone();
-        let refresh = meta.annotations.get(REFRESH).cloned().unwrap_or_default();
+        let annotation = |name: &str| meta.annotations.get(name).cloned().unwrap_or_default();
+        let (refresh, resources, confirm) =
+            (annotation(REFRESH), annotation(SYNC_RESOURCES), annotation(CONFIRM_PRUNE));
         let finalizer = meta.finalizers.iter().any(|name| name == lockstep_api::FINALIZER);
         let deleting = meta.deletion_timestamp.is_some();
-        let seen = (meta.generation, refresh.clone(), deleting, finalizer);
+        let seen = Seen {
+            generation: meta.generation,
+            asked: [refresh.clone(), resources.clone(), confirm.clone()],
+            deleting,
+            finalizer,
+        };
         let App { spec, status, .. } = app;
-        let entry = self.apps.entry(id.clone()).or_insert_with(|| Entry::new(AppState::new(id.clone(), status)));
+        let entry = self
+            .apps
+            .entry(id.clone())
+            .or_insert_with(|| Entry::new(AppState::new(id.clone(), status), Arc::clone(&self.rules)));
         entry.uid = meta.uid;
         entry.version = meta.resource_version;
         entry.finalizers = meta.finalizers;
@@ -274,14 +317,57 @@ impl Core {
         }
         entry.seen = Some(seen);
         let spec = Arc::new(spec);
+        let again = entry.wanted.spec.health_rules != spec.health_rules && entry.wanted.generation > 0;
         for dependency in &spec.depends_on {
             let namespace = dependency.namespace.as_ref().unwrap_or(&id.namespace);
             let dependency = AppId::new(namespace, &dependency.name);
             self.dependents.entry(dependency).or_default().insert(id.clone());
         }
         self.listen(&id, source::sources_of(&spec.source, &id.namespace));
-        self.step(&id, Event::Spec { spec, generation: meta.generation, refresh, deleting, finalizer });
+        let wanted = Wanted {
+            spec,
+            generation: meta.generation,
+            refresh,
+            resources,
+            confirm,
+            deleting,
+            finalizer,
+            ..Wanted::default()
+        };
+        self.tell_spec(&id, wanted);
+        if again {
+            self.judge_again(&id);
+        }
         self.tell_last_news(&id);
+    }
+
+    /// Tells an App what is wanted, with what its project says.
+    fn tell_spec(&mut self, id: &AppId, mut wanted: Wanted) {
+        let project = self.projects.rules_for(id, &wanted.spec).unwrap_or_default();
+        let own = wanted.spec.health_rules.iter().chain(&project.health_rules);
+        let (rules, problems) = health_rules::over(&self.rules, own);
+        wanted.windows = project.windows.into();
+        wanted.problems = problems;
+        let Some(entry) = self.apps.get_mut(id) else { return };
+        entry.rules = rules;
+        entry.wanted = wanted.clone();
+        self.step(id, Event::Spec(Box::new(wanted)));
+    }
+
+    /// Judges an App's objects anew: its health rules are others than before.
+    fn judge_again(&self, id: &AppId) {
+        let Some(entry) = self.apps.get(id) else { return };
+        for (key, record) in entry.state.inventory().iter() {
+            let (key, version) = (key.clone(), record.version.clone());
+            let (cluster, messages) = (self.cluster.clone(), self.messages.clone());
+            tokio::spawn(async move {
+                if let Ok(Some(object)) = cluster.live(&key, &version).await
+                    && messages.send(Message::Watched(key.gk(), WatchEvent::Live(object))).await.is_err()
+                {
+                    tracing::trace!("the operator stops");
+                }
+            });
+        }
     }
 
     fn app_gone(&mut self, id: &AppId) {
@@ -310,12 +396,34 @@ impl Core {
                 }
             }
             WatchEvent::Gone(object) => self.projects.remove(&AppId::new(object.namespace(), object.name())),
-            WatchEvent::Synced { .. } => {}
-            WatchEvent::Failed(error) => tracing::warn!(%error, "the watch over Projects is interrupted"),
+            WatchEvent::Synced { .. } => return self.take_early_apps(),
+            WatchEvent::Failed(error) => {
+                tracing::warn!(%error, "the watch over Projects is interrupted");
+                // A kind that is not installed has no objects.
+                if error.is_not_found() {
+                    self.take_early_apps();
+                }
+                return;
+            }
         }
         for id in self.apps.keys().cloned().collect::<Vec<_>>() {
+            let Some(entry) = self.apps.get(&id) else { continue };
+            let (wanted, before) = (entry.wanted.clone(), self.projects.rules_for(&id, &entry.wanted.spec).ok());
+            let rules = before.map(|project| project.health_rules).unwrap_or_default();
+            let again = entry.project_rules != rules;
+            self.tell_spec(&id, wanted);
+            if again && let Some(entry) = self.apps.get_mut(&id) {
+                entry.project_rules = rules;
+                self.judge_again(&id);
+            }
             self.step(&id, Event::RulesChanged);
         }
+    }
+
+    /// The Projects are known: the Apps that came before are looked at.
+    fn take_early_apps(&mut self) {
+        self.projects_known = true;
+        std::mem::take(&mut self.early).into_iter().for_each(|event| self.take_app(event));
     }
 
     /// The definitions of kinds changed: Apps that wait for a kind look again.
@@ -375,7 +483,9 @@ impl Core {
 
     fn object_changed(&mut self, object: Object) {
         let key = object.key();
-        let live = Live::of(&object, &self.rules, crate::now());
+        let owner = self.owner_of(&key).and_then(|owner| self.apps.get(&owner));
+        let rules = owner.map_or(&self.rules, |entry| &entry.rules);
+        let live = Live::of(&object, rules, crate::now());
         if !self.live.insert(&key, live) {
             return;
         }
@@ -471,12 +581,31 @@ impl Core {
             Effect::Status(status) => self.write_status(id, status),
             Effect::Notify(notice) => self.notify(id, notice),
             _ if self.stopping => {}
-            Effect::Render { ticket, .. } => self.render(id, ticket),
-            Effect::Apply { key, version, body, digest, create_namespace } => {
+            Effect::Render { ticket, revision } => self.render(id, ticket, &revision),
+            Effect::Apply { key, version, body, digest, options } => {
                 let known = self.live.get(&key).map(|live| live.version);
-                let (rules, apply) =
-                    (Arc::clone(&self.rules), Apply { key, version, body, digest, create_namespace, known });
+                let rules = self.apps.get(id).map_or_else(|| Arc::clone(&self.rules), |entry| Arc::clone(&entry.rules));
+                let apply = Apply { key, version, body, digest, options, known };
                 self.tasks.spawn(async move { Answer::Event(app, perform::apply(cluster, rules, apply).await) });
+            }
+            Effect::Validate { key, version, body, options } => {
+                let check = perform::validate(cluster, key, version, body, options);
+                self.tasks.spawn(async move { Answer::Event(app, check.await) });
+            }
+            Effect::Explain { key, version, log } => {
+                let explain =
+                    tokio::time::timeout(EXPLAIN_WITHIN, explain::explain(cluster, key.clone(), version, log));
+                self.tasks.spawn(async move {
+                    let event = explain.await;
+                    Answer::Event(app, event.unwrap_or(Event::Explained { key, reason: None, log: None }))
+                });
+            }
+            Effect::Look { ticket, kinds } => {
+                let watches = Arc::clone(&self.watches);
+                self.tasks.spawn(async move {
+                    watches.ensure(kinds, &cluster).await;
+                    Answer::Event(app, Event::Looked { ticket })
+                });
             }
             Effect::Delete { key, version, uid } => {
                 self.tasks.spawn(async move { Answer::Event(app, perform::delete(cluster, key, version, uid).await) });
@@ -501,12 +630,13 @@ impl Core {
         }
     }
 
-    fn render(&mut self, id: &AppId, ticket: Ticket) {
-        let Some(Ok(snapshot)) = self.snapshot_of(id) else { return };
+    fn render(&mut self, id: &AppId, ticket: Ticket, revision: &RevisionInfo) {
+        let newest = self.snapshot_of(id).and_then(Result::ok);
+        let newest = newest.filter(|snapshot| snapshot.revision.id == revision.id);
         let Some(entry) = self.apps.get(id) else { return };
         let spec = Arc::clone(entry.state.spec());
         let rules = self.projects.rules_for(id, &spec);
-        let job = Job { id: id.clone(), uid: entry.uid.clone(), spec, rules, snapshot, kept: entry.kept.clone() };
+        let (kept, uid, name) = (entry.kept.clone(), entry.uid.clone(), id.clone());
         let owned = entry.state.inventory().iter();
         let mut kinds: Vec<Gvk> = Vec::new();
         for (key, record) in owned {
@@ -515,7 +645,21 @@ impl Core {
             }
         }
         let (app, renderer) = (id.clone(), Arc::clone(&self.renderer));
-        self.tasks.spawn(async move { Answer::Rendered(app, ticket, renderer.perform(job, kinds).await) });
+        let revision = revision.clone();
+        self.tasks.spawn(async move {
+            let snapshot = match newest {
+                Some(snapshot) => Ok(snapshot),
+                None => renderer.open(&spec.source, &name, &revision).await,
+            };
+            let done = match snapshot {
+                Ok(snapshot) => {
+                    let job = Job { id: name, uid, spec, rules, snapshot, kept };
+                    renderer.perform(job, kinds).await
+                }
+                Err(problem) => Done::failed(problem, kept),
+            };
+            Answer::Rendered(app, ticket, done)
+        });
     }
 
     fn take_answer(&mut self, answer: Answer) {
@@ -639,9 +783,12 @@ impl Entry {
         gone.then(|| (namespace.clone(), source::release_name(Some(helm), &id.name)))
     }
 
-    fn new(state: AppState) -> Self {
+    fn new(state: AppState, rules: Arc<Rules>) -> Self {
         Self {
             state,
+            wanted: Wanted::default(),
+            rules,
+            project_rules: Vec::new(),
             uid: String::new(),
             version: String::new(),
             finalizers: Vec::new(),

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use base64::Engine;
+use lockstep_api::Source;
 use lockstep_cluster::{Cluster, Watch, WatchEvent};
 use lockstep_engine::{Problem, ProblemKind, RevisionInfo};
 use lockstep_files::FileTree;
@@ -13,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::{
     core::Message,
     credentials::credentials,
-    source::{Snapshot, SourceKey, ValuesKind},
+    source::{Listed, Snapshot, SourceKey, ValuesKind, sources_of},
 };
 
 /// What sources are fetched with.
@@ -81,6 +82,38 @@ async fn follow_folder(key: &SourceKey, root: &str, messages: &mpsc::Sender<Mess
     }
 }
 
+fn snapshot_of(snapshot: lockstep_sources::Snapshot) -> Snapshot {
+    Snapshot {
+        revision: RevisionInfo {
+            id: snapshot.commit.id.to_string(),
+            author: snapshot.commit.author.clone(),
+            message: snapshot.commit.title().to_owned(),
+            inputs: String::new(),
+        },
+        tree: snapshot.tree,
+    }
+}
+
+/// Opens an older revision of a source; only one repository alone keeps its history.
+pub(crate) async fn open(
+    fetchers: &Fetchers,
+    source: &Source,
+    namespace: &str,
+    revision: &RevisionInfo,
+) -> Result<Arc<Snapshot>, Problem> {
+    let sources = sources_of(source, namespace);
+    let [Listed { key: SourceKey::Git { url, submodules, namespace, secret, .. }, .. }] = sources.as_slice() else {
+        let message = format!("the source keeps no history, so {} cannot be had again", revision.id);
+        return Err(Problem::new(ProblemKind::SourceFailed, message));
+    };
+    let credentials = credentials(&fetchers.cluster, namespace, url, secret.as_deref()).await?;
+    let mut spec = GitSpec::new(url, Reference::Auto(revision.id.clone())).with_credentials(credentials);
+    spec.submodules = *submodules;
+    let resolved = fetchers.git.resolve(&spec).await.map_err(|error| problem_of(&error))?;
+    let snapshot = fetchers.git.open(&spec, &resolved).await.map_err(|error| problem_of(&error))?;
+    Ok(Arc::new(snapshot_of(snapshot)))
+}
+
 async fn follow_git(key: &SourceKey, fetchers: Fetchers, messages: &mpsc::Sender<Message>) {
     let SourceKey::Git { url, reference, submodules, interval, namespace, secret } = key else { return };
     let Fetchers { git, cluster, .. } = fetchers;
@@ -105,15 +138,7 @@ async fn follow_git(key: &SourceKey, fetchers: Fetchers, messages: &mpsc::Sender
             Err(error) => Err(error),
         };
         let failed = news.is_err();
-        let news = news.map_err(|error| problem_of(&error)).map(|snapshot| Snapshot {
-            revision: RevisionInfo {
-                id: snapshot.commit.id.to_string(),
-                author: snapshot.commit.author.clone(),
-                message: snapshot.commit.title().to_owned(),
-                inputs: String::new(),
-            },
-            tree: snapshot.tree,
-        });
+        let news = news.map_err(|error| problem_of(&error)).map(snapshot_of);
         if !tell(messages, key, news).await {
             return;
         }

@@ -13,7 +13,9 @@ mod claims;
 mod core;
 mod credentials;
 mod dependencies;
+mod explain;
 mod follow;
+mod health_rules;
 mod http;
 mod listening;
 mod lookups;
@@ -44,12 +46,14 @@ pub use remotes::{MOST_REMOTES, fetch_remote};
 use crate::core::{Core, Message};
 
 /// What the operator needs to be told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Where copies of remote repositories are kept.
     pub cache: PathBuf,
     /// Only Apps of this namespace are looked at; by default all.
     pub namespace: Option<String>,
+    /// Health rules for all Apps; those of a Project and of an App win over them.
+    pub health_rules: Vec<lockstep_api::HealthRule>,
 }
 
 /// Why the operator cannot start.

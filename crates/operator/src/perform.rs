@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use lockstep_api::{API_VERSION, AppStatus, FINALIZER};
-use lockstep_cluster::{Cluster, Error, WatchEvent};
-use lockstep_engine::{AppId, Event, Live, ProblemKind};
+use lockstep_api::{API_VERSION, AppStatus, FIELD_MANAGER, FINALIZER, NamespaceMetadata};
+use lockstep_cluster::{Applied, Cluster, Error, WatchEvent};
+use lockstep_engine::{AppId, ApplyOptions, Event, Live, ProblemKind};
 use lockstep_health::Rules;
-use lockstep_object::{Object, ObjectKey, Text};
+use lockstep_object::{Object, ObjectKey, Text, from_json, to_json};
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -22,22 +22,27 @@ pub(crate) struct Apply {
     pub(crate) version: Text,
     pub(crate) body: Arc<[u8]>,
     pub(crate) digest: u64,
-    pub(crate) create_namespace: bool,
+    pub(crate) options: Arc<ApplyOptions>,
     /// The server's version that we know, to tell whether the apply changed anything.
     pub(crate) known: Option<u64>,
 }
 
+/// How long a deleted object may take to be gone before it is made anew.
+const GONE_WITHIN: Duration = Duration::from_secs(60);
+
 /// Applies an object; makes its namespace first if it is missing and that is wanted.
 pub(crate) async fn apply(cluster: Cluster, rules: Arc<Rules>, apply: Apply) -> Event {
-    let mut result = cluster.apply(&apply.key, &apply.version, &apply.body).await;
-    if let Err(error) = &result
+    let mut result = apply_once(&cluster, &apply).await;
+    if let (Err(error), Some(metadata)) = (&result, &apply.options.create_namespace)
         && error.problem().kind == ProblemKind::NamespaceMissing
-        && apply.create_namespace
     {
-        result = match create_namespace(&cluster, &apply.key.namespace).await {
-            Ok(()) => cluster.apply(&apply.key, &apply.version, &apply.body).await,
+        result = match create_namespace(&cluster, &apply.key.namespace, metadata).await {
+            Ok(()) => apply_once(&cluster, &apply).await,
             Err(error) => Err(error),
         };
+    }
+    if apply.options.recreate && result.as_ref().is_err_and(Error::is_immutable_field) {
+        result = recreate(&cluster, &apply).await;
     }
     let result = result.map(|applied| Live::of(&applied.object, &rules, crate::now()));
     let changed = result.as_ref().is_ok_and(|live| apply.known != Some(live.version));
@@ -50,8 +55,69 @@ pub(crate) async fn apply(cluster: Cluster, rules: Arc<Rules>, apply: Apply) -> 
     }
 }
 
-async fn create_namespace(cluster: &Cluster, name: &str) -> Result<(), Error> {
-    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+async fn apply_once(cluster: &Cluster, apply: &Apply) -> Result<Applied, Error> {
+    let Apply { key, version, options, .. } = apply;
+    let body = respectful_body(cluster, apply).await?;
+    match options.replace {
+        true => cluster.replace(key, version, &body).await,
+        false => cluster.apply(key, version, &body).await,
+    }
+}
+
+/// Returns what is sent: what the rules leave out is as the live object has it.
+async fn respectful_body(cluster: &Cluster, apply: &Apply) -> Result<Arc<[u8]>, Error> {
+    let Apply { key, version, options, body, .. } = apply;
+    if options.respect.0.is_empty() {
+        return Ok(Arc::clone(body));
+    }
+    let desired = from_json(body).ok().and_then(|value| Object::try_from(value).ok());
+    let (Some(desired), Some(live)) = (desired, cluster.live(key, version).await?) else { return Ok(Arc::clone(body)) };
+    let sent = lockstep_diff::respected(&desired, &live, FIELD_MANAGER, &options.respect.0);
+    Ok(to_json(&sent.to_value()).into_bytes().into())
+}
+
+/// Deletes an object and makes it anew once it is gone.
+async fn recreate(cluster: &Cluster, apply: &Apply) -> Result<Applied, Error> {
+    let Apply { key, version, .. } = apply;
+    if let Some(live) = cluster.live(key, version).await? {
+        cluster.delete(key, version, live.str_at(&["metadata", "uid"])).await?;
+    }
+    let gone = async {
+        let mut pause = Duration::from_millis(20);
+        while cluster.live(key, version).await?.is_some() {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(GONE_WITHIN, gone).await {
+        Ok(Ok(())) => apply_once(cluster, apply).await,
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(Error::Unreachable(format!("{key} is deleted to be made anew and not gone after a minute"))),
+    }
+}
+
+/// Has the server check an object.
+pub(crate) async fn validate(
+    cluster: Cluster,
+    key: ObjectKey,
+    version: Text,
+    body: Arc<[u8]>,
+    options: Arc<ApplyOptions>,
+) -> Event {
+    let result = match cluster.validate(&key, &version, &body).await {
+        // What is deleted and made anew, or put in place as a whole, is not a change of the live object.
+        Err(error) if error.is_immutable_field() && (options.recreate || options.replace) => Ok(()),
+        result => result.map_err(|error| error.problem()),
+    };
+    Event::Validated { key, result }
+}
+
+async fn create_namespace(cluster: &Cluster, name: &str, metadata: &NamespaceMetadata) -> Result<(), Error> {
+    let namespace = json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": name, "labels": metadata.labels, "annotations": metadata.annotations},
+    });
     match cluster.create("/api/v1/namespaces", &namespace).await {
         Ok(_) => Ok(()),
         // Another object was faster.
@@ -70,13 +136,27 @@ fn app_path(app: &AppId) -> String {
     format!("/apis/{API_VERSION}/namespaces/{}/apps/{}", app.namespace, app.name)
 }
 
+/// The fields of a status that are left out when they are empty.
+const OPTIONAL: [&str; 12] = [
+    "message",
+    "revision",
+    "attemptedRevision",
+    "digest",
+    "lastRefresh",
+    "runs",
+    "heldRevision",
+    "deletionHooks",
+    "asks",
+    "inventory",
+    "history",
+    "drift",
+];
+
 /// Writes the status; fields that are no longer there are removed. Tells whether it must be tried again.
 pub(crate) async fn write_status(cluster: Cluster, app: AppId, status: Box<AppStatus>) -> bool {
     let mut value = serde_json::to_value(&status).unwrap_or_default();
     if let serde_json::Value::Object(fields) = &mut value {
-        for name in
-            ["message", "revision", "attemptedRevision", "digest", "lastRefresh", "inventory", "history", "drift"]
-        {
+        for name in OPTIONAL {
             fields.entry(name).or_insert(serde_json::Value::Null);
         }
     }
@@ -144,4 +224,21 @@ pub(crate) fn app_of(object: &Object) -> Result<lockstep_api::App, String> {
     let mut value = serde_json::to_value(object).map_err(|error| error.to_string())?;
     value["metadata"]["annotations"] = json!(annotations);
     serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_that_an_empty_status_leaves_out_is_removed() {
+        let empty = serde_json::to_value(AppStatus::default()).unwrap();
+        let all = lockstep_api::crds()[0]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+            ["properties"]
+            .clone();
+        let left_out: Vec<&String> = all.as_object().unwrap().keys().filter(|key| empty.get(key).is_none()).collect();
+        let mut known = OPTIONAL.to_vec();
+        known.sort_unstable();
+        assert_eq!(left_out, known);
+    }
 }

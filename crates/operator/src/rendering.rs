@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lockstep_api::{AppSpec, ProjectSpec};
-use lockstep_engine::{AppId, Prepared, ProblemKind, Rejected, inherit_source, prepare};
+use lockstep_api::{AppSpec, ProjectSpec, Source};
+use lockstep_engine::{AppId, Prepared, Problem, ProblemKind, Rejected, RevisionInfo, inherit_source, prepare};
 use lockstep_files::Reads;
 use lockstep_object::{Diagnostic, Gvk, Place};
 use lockstep_render::{
@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     dependencies::{self, Parts},
-    follow::Fetchers,
+    follow::{self, Fetchers},
     lookups::{self, Answers, Notebook},
     records::{self, ReleaseState},
     remotes::{MOST_REMOTES, fetch_for_app},
@@ -102,7 +102,25 @@ pub(crate) struct Done {
     pub(crate) rendered: bool,
 }
 
+impl Done {
+    /// Returns the answer where there are no files to render.
+    pub(crate) fn failed(problem: Problem, kept: Option<Kept>) -> Self {
+        let diagnostics = vec![Diagnostic::error(Place::default(), problem.message)];
+        Self { result: Err(Rejected { kind: problem.kind, diagnostics }), kept, rendered: false }
+    }
+}
+
 impl Renderer {
+    /// Opens an older revision of an App's source; only a repository keeps them.
+    pub(crate) async fn open(
+        &self,
+        source: &Source,
+        app: &AppId,
+        revision: &RevisionInfo,
+    ) -> Result<Arc<Snapshot>, Problem> {
+        follow::open(&self.fetchers, source, &app.namespace, revision).await
+    }
+
     pub(crate) fn new(fetchers: Fetchers, watches: Arc<Watches>) -> Self {
         let pool = Semaphore::new(RENDERS);
         Self { fetchers, watches, pool, charts: Arc::default(), facts: Mutex::default() }

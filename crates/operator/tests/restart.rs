@@ -80,7 +80,7 @@ async fn a_restarted_operator_writes_nothing_when_nothing_changed() {
         });
         cluster.create(&collection, &app).await.unwrap();
     }
-    let settings = || Settings { cache: folder.path().join("cache"), namespace: None };
+    let settings = || Settings { cache: folder.path().join("cache"), ..Settings::default() };
 
     let first = Operator::start(cluster, settings()).await.unwrap();
     until_ready(&first).await;

@@ -100,19 +100,61 @@ impl Programs {
     }
 
     fn context(&self, object: &Object, now: Timestamp) -> Context<'_, '_> {
-        let mut context = Context::default();
-        for name in &self.variables {
-            let value = match name.as_str() {
-                "self" | "object" => Some(convert(&object.to_value(), 0)),
-                "now" => Some(CelValue::Int(now.as_second())),
-                name => object.root().get(name).map(|value| convert(value, 0)),
-            };
-            if let Some(value) = value {
-                context.add_variable_from_value(name, value);
-            }
-        }
-        context
+        context(&self.variables, object, now)
     }
+}
+
+/// A condition over an object, in CEL: `status.health == 'Healthy'`.
+#[derive(Debug)]
+pub struct Expression {
+    text: String,
+    program: Program,
+    variables: Vec<String>,
+}
+
+impl Expression {
+    /// Reads a condition.
+    ///
+    /// # Errors
+    /// The text does not parse, or is too long or too deep.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let program = parse(text, text)?;
+        let variables = program.references().variables().into_iter().map(str::to_owned).collect();
+        Ok(Self { text: text.to_owned(), program, variables })
+    }
+
+    /// Returns the condition as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Tells whether the condition holds.
+    ///
+    /// # Errors
+    /// It gives something else than true or false, or uses a field that is not there.
+    pub fn holds(&self, object: &Object, now: Timestamp) -> Result<bool, String> {
+        match self.program.execute(&context(&self.variables, object, now)) {
+            Ok(CelValue::Bool(truth)) => Ok(truth),
+            Ok(other) => Err(format!("it gives {other:?} instead of true or false")),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// Gives an expression the object's top-level fields that it asks for.
+fn context<'a>(variables: &[String], object: &Object, now: Timestamp) -> Context<'a, 'a> {
+    let mut context = Context::default();
+    for name in variables {
+        let value = match name.as_str() {
+            "self" | "object" => Some(convert(&object.to_value(), 0)),
+            "now" => Some(CelValue::Int(now.as_second())),
+            name => object.root().get(name).map(|value| convert(value, 0)),
+        };
+        if let Some(value) = value {
+            context.add_variable_from_value(name, value);
+        }
+    }
+    context
 }
 
 fn parse(name: &str, text: &str) -> Result<Program, String> {

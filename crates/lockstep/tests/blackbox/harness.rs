@@ -181,6 +181,59 @@ impl Drop for Up {
     }
 }
 
+/// What nodes do, where there are none: the real API server of the tests has controllers and no kubelet. On the
+/// sandbox, which has nodes of its own, it does nothing.
+pub struct Nodes(Option<tokio::task::JoinHandle<()>>);
+
+impl Nodes {
+    /// Lets the pods of a test run: those of Jobs succeed, the others are ready; one that shall fail stays as it is.
+    pub fn pretend(up: &Up) -> Self {
+        if std::env::var_os("LOCKSTEP_TEST_CLUSTER").is_none() {
+            return Self(None);
+        }
+        let (cluster, pods) = (up.cluster.clone(), format!("/api/v1/namespaces/{}/pods", up.namespace));
+        Self(Some(tokio::spawn(async move {
+            loop {
+                // The namespace may not be there yet.
+                let list = cluster.get(&pods).await.ok();
+                let items = list.as_ref().and_then(|list| list.at(&["items"])).and_then(Value::as_list);
+                for pod in items.into_iter().flatten() {
+                    run_pod(&cluster, &pods, pod).await;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })))
+    }
+}
+
+impl Drop for Nodes {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+}
+
+async fn run_pod(cluster: &Cluster, pods: &str, pod: &Value) {
+    let text = |keys: &[&str]| pod.at(keys).and_then(Value::as_str).unwrap_or_default();
+    let shall_fail = pod.at(&["metadata", "annotations", "sandbox.lockstep.dev/fail"]).is_some();
+    let name = text(&["metadata", "name"]);
+    if pod.at(&["metadata", "deletionTimestamp"]).is_some() {
+        return;
+    }
+    if shall_fail || text(&["status", "phase"]) != "Pending" {
+        return;
+    }
+    let owners = pod.at(&["metadata", "ownerReferences"]).and_then(Value::as_list);
+    let of_job = owners.into_iter().flatten().any(|owner| owner.get("kind").and_then(Value::as_str) == Some("Job"));
+    let status = match of_job {
+        true => serde_json::json!({"phase": "Succeeded"}),
+        false => serde_json::json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}),
+    };
+    // The pod may be gone by now.
+    cluster.merge(&format!("{pods}/{name}/status"), &serde_json::json!({"status": status})).await.ok();
+}
+
 /// Waits until a condition holds; fails with what is in the log.
 pub async fn until<T>(what: &str, log: &Path, mut holds: impl AsyncFnMut() -> Option<T>) -> T {
     let begun = Instant::now();

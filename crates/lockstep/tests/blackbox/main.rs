@@ -4,7 +4,9 @@
 mod adversity;
 mod apps;
 mod charts;
+mod docs;
 mod harness;
+mod hooks;
 mod keeping;
 mod kubectl;
 mod kustomize;

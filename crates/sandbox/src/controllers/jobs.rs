@@ -71,8 +71,39 @@ pub(super) fn job(server: &mut Server, moment: &mut Moment, object: &Object) {
     else {
         return;
     };
+    if !suspended && succeeded < completions && is_late(server, moment, &value, object) {
+        for pod in pods.iter().filter(|pod| !is_deleted(pod)) {
+            delete(server, moment, pod);
+        }
+        write_status(server, moment, &current, Value::Map(failed_status(&old, moment)));
+        return;
+    }
     let status = job_status(&old, moment, suspended, succeeded, active, ready, completions);
     write_status(server, moment, &current, Value::Map(status));
+}
+
+/// Tells whether a Job is active longer than it may be; looks again when its time is over.
+fn is_late(server: &mut Server, moment: &Moment, value: &Value, object: &Object) -> bool {
+    let Some(seconds) = int_at(value, &["spec", "activeDeadlineSeconds"]) else { return false };
+    let started = text_at(value, &["status", "startTime"]).parse::<jiff::Timestamp>();
+    let end = started.unwrap_or(moment.now()) + jiff::SignedDuration::from_secs(seconds.clamp(0, 86_400));
+    let left = end.duration_since(moment.now());
+    if left <= jiff::SignedDuration::ZERO {
+        return true;
+    }
+    super::later(server, moment, left.unsigned_abs(), object, "batch/jobs");
+    false
+}
+
+/// The status of a Job that ran into its deadline.
+fn failed_status(old: &Value, moment: &Moment) -> Map {
+    let text = "Job was active longer than specified deadline";
+    let condition = |kind: &str| job_condition(old, kind, "DeadlineExceeded", text, moment);
+    map! {
+        "conditions" => vec![condition("FailureTarget"), condition("Failed")],
+        "startTime" => text_at(old, &["startTime"]), "failed" => 1, "terminating" => 0,
+        "uncountedTerminatedPods" => Map::new(), "ready" => 0,
+    }
 }
 
 fn job_status(
