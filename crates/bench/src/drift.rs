@@ -66,7 +66,6 @@ pub(crate) async fn idle(settings: &Settings) -> anyhow::Result<Value> {
     let used = operator.usage().await?.since(&before);
     operator.stop().await?;
     let (seconds, requests, cpu) = (settings.rest().as_secs(), used.total(), used.cpu);
-    println!("heap {:.1} peak {:.1}", used.heap_mib, used.peak_mib);
     println!(
         "{} apps at rest for {seconds} s: {requests} requests ({}), {cpu:.2} s of CPU",
         settings.apps(),
