@@ -10,29 +10,6 @@ use super::field::{Causes, Field};
 
 const UNIT: i128 = 1_000_000_000;
 
-/// Resources that need no domain in their name.
-const STANDARD: [&str; 20] = [
-    "cpu",
-    "memory",
-    "ephemeral-storage",
-    "requests.cpu",
-    "requests.memory",
-    "requests.ephemeral-storage",
-    "limits.cpu",
-    "limits.memory",
-    "limits.ephemeral-storage",
-    "pods",
-    "resourcequotas",
-    "services",
-    "replicationcontrollers",
-    "secrets",
-    "configmaps",
-    "persistentvolumeclaims",
-    "storage",
-    "requests.storage",
-    "services.nodeports",
-    "services.loadbalancers",
-];
 /// What a quota counts in whole numbers.
 const WHOLE: [&str; 9] = [
     "pods",
@@ -72,8 +49,13 @@ fn is_huge(name: &str) -> bool {
     name.starts_with("hugepages-") || name.starts_with("requests.hugepages-")
 }
 
+fn is_quota(name: &str) -> bool {
+    QUOTA.contains(&name) || is_huge(name)
+}
+
+/// Tells whether a resource needs no domain in its name: what a quota may limit, and the size of a claim.
 fn is_standard(name: &str) -> bool {
-    STANDARD.contains(&name) || is_huge(name)
+    name == "storage" || is_quota(name)
 }
 
 /// Tells whether a name belongs to Kubernetes itself.
@@ -124,7 +106,7 @@ pub(crate) fn container_name(field: &Field<'_>, name: &str, out: &mut Causes) {
 /// Checks the name of a resource that a quota limits.
 pub(crate) fn quota_name(field: &Field<'_>, name: &str, out: &mut Causes) {
     name_problems(field, name, out);
-    if !name.contains('/') && !QUOTA.contains(&name) && !is_huge(name) {
+    if !name.contains('/') && !is_quota(name) {
         out.push(field.invalid_as(&go_quote(name), "must be a standard resource for quota"));
     }
 }
