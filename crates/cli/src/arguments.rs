@@ -128,18 +128,11 @@ pub(crate) struct Install {
 
 #[derive(Debug, Args)]
 pub(crate) struct Render {
-    /// The folder.
+    /// The folder, or the archive of a chart.
     #[arg(default_value = ".")]
     pub(crate) folder: PathBuf,
-    /// A values file, where the folder is a chart.
-    #[arg(short = 'f', long, value_name = "FILE")]
-    pub(crate) values: Option<PathBuf>,
-    /// The name of the release, where the folder is a chart.
-    #[arg(long, default_value = "release-name")]
-    pub(crate) name: String,
-    /// The namespace of the release.
-    #[arg(long, default_value = "default")]
-    pub(crate) namespace: String,
+    #[command(flatten)]
+    pub(crate) chart: Chart,
     /// Which files a kustomization may read.
     #[arg(long, value_enum, default_value_t = LoadRestrictor::RootOnly)]
     pub(crate) load_restrictor: LoadRestrictor,
@@ -163,6 +156,70 @@ pub(crate) enum LoadRestrictor {
     /// All files.
     #[value(name = "LoadRestrictionsNone")]
     None,
+}
+
+/// What a chart is rendered with; the names are those of `helm template`.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Charts")]
+pub(crate) struct Chart {
+    /// A values file, `-` for standard input; later ones win.
+    #[arg(short = 'f', long, value_name = "FILE", value_delimiter = ',')]
+    pub(crate) values: Vec<PathBuf>,
+    /// Set values: `a.b=1,c[0]=x`.
+    #[arg(long, value_name = "VALUES")]
+    pub(crate) set: Vec<String>,
+    /// Set values that stay texts.
+    #[arg(long, value_name = "VALUES")]
+    pub(crate) set_string: Vec<String>,
+    /// Set values to JSON: `a={"b": 1}`, or one whole object.
+    #[arg(long, value_name = "VALUES")]
+    pub(crate) set_json: Vec<String>,
+    /// Set values to the contents of files.
+    #[arg(long, value_name = "KEY=FILE")]
+    pub(crate) set_file: Vec<String>,
+    /// Set a value to a text that is taken as it is.
+    #[arg(long, value_name = "KEY=TEXT")]
+    pub(crate) set_literal: Vec<String>,
+    /// The name of the release.
+    #[arg(long, default_value = "release-name")]
+    pub(crate) name: String,
+    /// The namespace of the release.
+    #[arg(short, long, default_value = "default")]
+    pub(crate) namespace: String,
+    /// The Kubernetes version of `.Capabilities`.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) kube_version: Option<String>,
+    /// API versions of `.Capabilities` besides the default ones.
+    #[arg(short, long, value_name = "VERSIONS", value_delimiter = ',')]
+    pub(crate) api_versions: Vec<String>,
+    /// Print `crds/` too.
+    #[arg(long)]
+    pub(crate) include_crds: bool,
+    /// Leave hooks out.
+    #[arg(long)]
+    pub(crate) no_hooks: bool,
+    /// Leave tests out.
+    #[arg(long)]
+    pub(crate) skip_tests: bool,
+    /// Do not look at `values.schema.json`.
+    #[arg(long)]
+    pub(crate) skip_schema_validation: bool,
+    /// Render as an upgrade instead of an installation.
+    #[arg(long)]
+    pub(crate) is_upgrade: bool,
+    /// Print only what these templates give: paths in the chart, patterns allowed.
+    #[arg(short, long, value_name = "TEMPLATE")]
+    pub(crate) show_only: Vec<String>,
+    /// Print the notes instead of the manifests.
+    #[arg(long)]
+    pub(crate) notes: bool,
+    /// Tell which template and which values file something comes from: a line of the output by its number, or a field as
+    /// `Deployment/web.spec.replicas`.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) explain: Option<String>,
+    /// Take the notes of subcharts too.
+    #[arg(long)]
+    pub(crate) render_subchart_notes: bool,
 }
 
 #[derive(Debug, Args)]

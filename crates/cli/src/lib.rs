@@ -5,6 +5,7 @@
 
 mod app;
 mod arguments;
+mod chart;
 mod connect;
 mod diff;
 mod install;

@@ -7,23 +7,24 @@ use lockstep_files::{FileTree, Reader};
 use lockstep_object::{Diagnostic, Object, Place, to_json_pretty, yaml};
 use lockstep_operator::{MOST_REMOTES, fetch_remote};
 use lockstep_render::{
-    HelmValues, KustomizeSpec, LoadRestrictor, Need, NotBuilt, Remotes, RenderSpec, SourceKind, kustomize_build,
-    recognise, render_with, template_output,
+    KustomizeSpec, LoadRestrictor, Need, NotBuilt, Remotes, RenderSpec, SourceKind, kustomize_build, recognise,
+    render_with,
 };
 use lockstep_sources::{CacheOptions, Credentials, Git, disk};
 
 use crate::{
     End,
     arguments::{self, Output},
+    chart,
 };
 
 pub(crate) async fn render(arguments: &arguments::Render) -> anyhow::Result<End> {
+    if chart::is_chart(&arguments.folder) {
+        return render_chart(arguments);
+    }
     let folder = Folder::open(&arguments.folder)?;
     let spec = RenderSpec {
         path: folder.path.clone(),
-        name: arguments.name.clone(),
-        namespace: arguments.namespace.clone(),
-        values: HelmValues { text: read_values(&arguments.values)?, ..HelmValues::default() },
         kustomize: KustomizeSpec {
             load_restrictor: match arguments.load_restrictor {
                 arguments::LoadRestrictor::RootOnly => LoadRestrictor::RootOnly,
@@ -33,33 +34,49 @@ pub(crate) async fn render(arguments: &arguments::Render) -> anyhow::Result<End>
             allow_remote_bases: arguments.allow_remote_bases,
             ..KustomizeSpec::default()
         },
+        ..RenderSpec::default()
     };
     if arguments.output == Output::Yaml
-        && let Some(text) = print_as_the_tools_do(&folder, &spec).await?
+        && let Some(text) = print_as_kustomize_does(&folder, &spec).await?
     {
         print!("{text}");
         return Ok(End::Done);
     }
-    let objects = folder.objects(&spec).await?;
-    match arguments.output {
+    print_as(arguments.output, &folder.objects(&spec).await?);
+    Ok(End::Done)
+}
+
+fn render_chart(arguments: &arguments::Render) -> anyhow::Result<End> {
+    let rendered = chart::rendered(&arguments.folder, &arguments.chart)?;
+    if let Some(query) = &arguments.chart.explain {
+        print!("{}", chart::explain(&rendered, query)?);
+    } else if arguments.chart.notes {
+        println!("{}", rendered.notes.trim_end());
+    } else if arguments.output == Output::Yaml {
+        print!("{}", rendered.template_output());
+    } else {
+        let (objects, diagnostics) = chart::objects(&rendered);
+        report(&diagnostics)?;
+        print_as(arguments.output, &objects);
+    }
+    Ok(End::Done)
+}
+
+fn print_as(output: Output, objects: &[(Object, Place)]) {
+    match output {
         Output::Json => {
             let items: Vec<_> = objects.iter().map(|(object, _)| object.to_value()).collect();
             println!("{}", to_json_pretty(&items.into(), "  "));
         }
         Output::Name => objects.iter().for_each(|(object, _)| println!("{}", object.key())),
-        Output::Yaml | Output::Wide => print_objects(&objects),
+        Output::Yaml | Output::Wide => print_objects(objects),
     }
-    Ok(End::Done)
 }
 
-/// Returns the bytes of `kustomize build` or `helm template` where the folder is theirs.
-async fn print_as_the_tools_do(folder: &Folder, spec: &RenderSpec) -> anyhow::Result<Option<String>> {
+/// Returns the bytes of `kustomize build` where the folder is a kustomization.
+async fn print_as_kustomize_does(folder: &Folder, spec: &RenderSpec) -> anyhow::Result<Option<String>> {
     match recognise(&folder.reader, &folder.path)? {
-        SourceKind::Plain => Ok(None),
-        SourceKind::Helm => match template_output(&folder.reader, spec) {
-            Ok(text) => Ok(Some(text)),
-            Err(diagnostic) => folder.fail(*diagnostic),
-        },
+        SourceKind::Plain | SourceKind::Helm => Ok(None),
         SourceKind::Kustomize => {
             let mut remotes = Fetching::default();
             loop {
@@ -100,13 +117,6 @@ impl Fetching {
         let fetched = fetch_remote(&git, &need, Credentials::default()).await;
         self.fetched.insert(need, fetched);
         Ok(())
-    }
-}
-
-fn read_values(file: &Option<std::path::PathBuf>) -> anyhow::Result<String> {
-    match file {
-        Some(file) => std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display())),
-        None => Ok(String::new()),
     }
 }
 

@@ -7,6 +7,9 @@ use lockstep_object::{Diagnostic, Map, Place, Value, yaml};
 
 use crate::{ChartContext, HelmValues, RenderSpec, Rendered};
 
+/// The seed of random functions in charts that no App renders: fixed, so that the same files render the same bytes.
+pub const CHART_SEED: u64 = 1;
+
 /// Renders a chart into objects: definitions, manifests and hooks, as Argo CD applies them.
 pub(crate) fn read(reader: &Reader, path: &str, spec: &RenderSpec, context: &ChartContext, rendered: &mut Rendered) {
     let chart = match template(reader, path, spec, context) {
@@ -35,14 +38,6 @@ pub(crate) fn read(reader: &Reader, path: &str, spec: &RenderSpec, context: &Cha
     rendered
         .diagnostics
         .extend(chart.warnings.iter().map(|warning| Diagnostic::warning(place.clone(), warning.trim())));
-}
-
-/// Returns the bytes that `helm template NAME FOLDER --namespace NS` prints.
-///
-/// # Errors
-/// The chart or its values are wrong, in Helm's words.
-pub fn template_output(reader: &Reader, spec: &RenderSpec) -> Result<String, Box<Diagnostic>> {
-    Ok(template(reader, &spec.path, spec, &ChartContext { seed: 1, ..ChartContext::default() })?.0.template_output())
 }
 
 /// Lists the dependencies of a chart that its folder does not hold, with the versions that its lock pins.
@@ -157,7 +152,7 @@ impl ChartRenderer for Charts {
             include_crds: asked.include_crds,
             no_hooks: asked.skip_hooks,
             skip_tests: asked.skip_tests,
-            seed: 1,
+            seed: CHART_SEED,
             ..Options::default()
         };
         Ok(render(&chart, &release, &options).map_err(|error| error.to_string())?.template_output())

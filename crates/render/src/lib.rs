@@ -15,7 +15,7 @@ mod folder;
 mod kustomization;
 mod remote;
 
-pub use chart::{missing_dependencies, template_output};
+pub use chart::{CHART_SEED, missing_dependencies};
 pub use context::{ChartCache, ChartContext};
 pub use folder::{
     HelmValues, RenderSpec, Rendered, SourceKind, ValuesFrom, recognise, render, render_for, render_with,
