@@ -25,7 +25,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("operator", &["files", "object", "api", "render", "diff", "health", "engine", "sources", "cluster"]),
     (
         "cli",
-        &["files", "object", "api", "render", "diff", "health", "engine", "sources", "cluster", "sandbox", "operator"],
+        // Everything: it words what each of them found.
+        &[
+            "files", "object", "api", "helm", "render", "diff", "health", "engine", "sources", "cluster", "sandbox",
+            "operator",
+        ],
     ),
 ];
 
