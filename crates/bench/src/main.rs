@@ -11,6 +11,7 @@ mod mttp;
 mod operator;
 mod process;
 mod render_helm;
+mod sandbox;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -37,6 +38,11 @@ enum Bench {
     RenderKustomize(kustomize::Arguments),
     /// Charts, against Helm's engine in its process and the program `helm template`.
     RenderHelm(render_helm::Arguments),
+    /// The same requests to the sandbox and to a kube-apiserver: CPU for each request, memory.
+    Sandbox(sandbox::Arguments),
+    /// The sandbox that `sandbox` measures.
+    #[command(hide = true)]
+    SandboxServer,
     /// The operator that the others measure.
     #[command(hide = true)]
     Operator(operator::Arguments),
@@ -78,6 +84,8 @@ async fn main() -> anyhow::Result<()> {
         Bench::Object => memory::object()?,
         Bench::RenderKustomize(arguments) => kustomize::render_kustomize(&arguments)?,
         Bench::RenderHelm(arguments) => render_helm::render_helm(&arguments)?,
+        Bench::Sandbox(arguments) => sandbox::sandbox(&arguments).await?,
+        Bench::SandboxServer => return sandbox::serve().await,
         Bench::Operator(arguments) => return operator::serve(arguments).await,
     };
     println!("{line}");

@@ -29,7 +29,7 @@ pub(crate) fn apply(resource: &Resource, object: &mut Object) {
         ("", "limitranges") => limit_range(root),
         ("", "endpoints") => endpoints(root),
         ("", "replicationcontrollers") => replication_controller(root),
-        ("", "nodes") => {}
+        ("", "nodes") => node(root),
         ("apps", "deployments") => deployment(root.map_entry("spec")),
         ("apps", "replicasets") => {
             let labels = template_labels(root);
@@ -108,6 +108,9 @@ fn pod(root: &mut Map) {
         each(spec, key, requests_from_limits);
     }
     put(spec, "enableServiceLinks", true);
+    if let Some(Value::Map(status)) = root.get_mut("status") {
+        pair(status, "podIP", "podIPs", |ip| Value::Map(map! { "ip" => ip }));
+    }
 }
 
 fn requests_from_limits(container: &mut Map) {
@@ -402,6 +405,30 @@ fn service(root: &mut Map) {
                 });
             });
         }
+    }
+}
+
+/// What a node has can be allotted unless it says otherwise, and its range of addresses stands in two fields.
+fn node(root: &mut Map) {
+    if let Some(Value::Map(spec)) = root.get_mut("spec") {
+        pair(spec, "podCIDR", "podCIDRs", Value::from);
+    }
+    let Some(Value::Map(status)) = root.get_mut("status") else { return };
+    if let Some(capacity) = status.get("capacity").cloned() {
+        status.entry("allocatable", || capacity);
+    }
+}
+
+/// Makes a field that holds one of a list agree with the list: the single one wins, as it does where the server converts
+/// old clients' objects.
+fn pair(map: &mut Map, one: &str, many: &str, entry: fn(String) -> Value) {
+    let single = map.get(one).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let listed = map.get(many).and_then(Value::as_list).and_then(|all| all.first());
+    let first = listed.and_then(|first| first.get("ip").unwrap_or(first).as_str()).unwrap_or_default().to_owned();
+    if single.is_empty() && !first.is_empty() {
+        map.insert(one, first);
+    } else if single != first {
+        map.insert(many, vec![entry(single)]);
     }
 }
 

@@ -43,19 +43,24 @@ struct Versions<'a> {
 
 impl Convert for Versions<'_> {
     fn convert(&self, object: &Typed, version: &str) -> Result<Typed, NotConverted> {
-        let own = self.resource.api_version();
-        if version == own {
+        let Ok(value) = Object::try_from(object.value().clone()) else { return Ok(object.clone()) };
+        if version == value.api_version() {
             return Ok(object.clone());
         }
-        let target = find_version(&self.server.catalog, self.resource, version).ok_or(NotConverted::MissingVersion)?;
-        let Ok(value) = Object::try_from(object.value().clone()) else { return Ok(object.clone()) };
-        let stored = versions::store_form(self.resource, value);
+        let find = |version: &str| find_version(&self.server.catalog, self.resource, version);
+        let target = find(version).ok_or(NotConverted::MissingVersion)?;
+        // An event is in two groups, and the server converts inside a group only.
+        if target.group != self.resource.group {
+            return Err(NotConverted::MissingVersion);
+        }
+        let source = find(value.api_version()).unwrap_or(self.resource);
+        let stored = versions::store_form(source, value);
         let shown = versions::show(target, &stored);
         typed(self.server, target, shown, true).map_err(NotConverted::Failed)
     }
 }
 
-fn find_version<'a>(catalog: &'a Catalog, resource: &Resource, api_version: &str) -> Option<&'a Resource> {
+pub(crate) fn find_version<'a>(catalog: &'a Catalog, resource: &Resource, api_version: &str) -> Option<&'a Resource> {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     catalog.kind(group, version, &resource.kind).map(|found| &**found)
 }
@@ -109,7 +114,7 @@ fn reset_fields(resource: &Resource, subresource: &str) -> FieldSet {
     let mut set = FieldSet::new();
     let mut add = |keys: &[&str]| set.insert(&path(keys));
     match subresource {
-        "" if strategy::has_status(resource) => add(&["status"]),
+        "" | "finalize" if strategy::has_status(resource) => add(&["status"]),
         "status" if resource.is_custom() => {
             add(&["spec"]);
             add(&["metadata"]);
@@ -150,7 +155,7 @@ fn identity(manager: &str, operation: Operation, resource: &Resource, subresourc
     }
 }
 
-fn decode(object: &Object) -> Option<(Managed, Times)> {
+pub(crate) fn decode(object: &Object) -> Option<(Managed, Times)> {
     let entries = object.at(&["metadata", "managedFields"])?;
     Managed::from_entries(entries).ok()
 }
@@ -178,7 +183,7 @@ fn live_or_new(old: Option<&Object>, new: &Object, subresource: bool) -> (Manage
     }
 }
 
-fn store(object: &mut Object, managed: &Managed, times: &Times) {
+pub(crate) fn store(object: &mut Object, managed: &Managed, times: &Times) {
     if managed.is_empty() {
         object.metadata_mut().remove("managedFields");
     } else {
@@ -263,10 +268,7 @@ fn update(
             None => own.set.clone(),
         };
         managed.insert(key.clone(), OwnedFields { set, ..own });
-        // What comes from `/scale` has no time in the real server's entries.
-        if subresource != "scale" {
-            times.insert(key, Text::from(time));
-        }
+        times.insert(key, Text::from(time));
     }
     cap(&mut managed, &mut times);
     Some((managed, times))
@@ -285,10 +287,7 @@ fn empty(server: &Server, resource: &Resource) -> Value {
 fn cap(managed: &mut Managed, times: &mut Times) {
     let mut updaters: Vec<(Text, String)> = managed
         .iter()
-        .filter(|(key, fields)| {
-            !fields.applied
-                && Identity::from_key(key).is_some_and(|id| id.subresource.is_empty() || !id.subresource.is_empty())
-        })
+        .filter(|(key, fields)| !fields.applied && Identity::from_key(key).is_some())
         .map(|(key, _)| (times.get(key).cloned().unwrap_or_else(|| Text::from("")), key.clone()))
         .collect();
     if updaters.len() <= MOST_UPDATERS {
@@ -368,7 +367,7 @@ pub(crate) fn apply(server: &Server, write: &Write<'_>, old: Option<&Object>, ap
         ApplyError::Conflicts(conflicts) => conflict_failure(&conflicts),
         ApplyError::Failed(message) => Failure::plain(message),
     })?;
-    let managers = strip_applied(outcome.managers, &key);
+    let managers = strip(outcome.managers);
     let changed = outcome.object.is_some();
     if changed {
         times.insert(key, Text::from(now.as_str()));
@@ -381,28 +380,12 @@ pub(crate) fn apply(server: &Server, write: &Write<'_>, old: Option<&Object>, ap
             annotations.remove(LAST_APPLIED);
         }
         let mut remembered = remembered.to_value();
-        sort_keys(&mut remembered);
+        crate::gotypes::sort(&mut remembered);
         let text = format!("{}\n", lockstep_object::to_json_html_safe(&remembered));
         object.set_annotation(LAST_APPLIED, &text);
     }
     store(&mut object, &managers, &times);
     Ok(Applied { object: object.into_value() })
-}
-
-fn sort_keys(value: &mut Value) {
-    match value {
-        Value::Map(map) => {
-            map.sort_keys();
-            map.iter_mut().for_each(|(_, value)| sort_keys(value));
-        }
-        Value::List(list) => list.make_mut().iter_mut().for_each(sort_keys),
-        _ => {}
-    }
-}
-
-/// An applier keeps its entry even if it owns nothing that counts.
-fn strip_applied(managed: Managed, _key: &str) -> Managed {
-    strip(managed)
 }
 
 /// The conflicts that a client-side apply of the same values does not explain.

@@ -9,9 +9,9 @@ use crate::{
     managed,
     options::{FieldValidation, WriteKind, WriteOptions},
     server::{Call, Reply, Server},
-    status::{Cause, Failure, Outcome},
+    status::{Cause, Failure, Outcome, go_quote},
     versions,
-    writing::{Write, media_type},
+    writing::{BodyKind, Write, media_type},
 };
 
 /// Why a patch was refused before it was tried: the operations of a JSON patch are limited as the server's are.
@@ -58,7 +58,7 @@ impl Server {
         let options = WriteOptions::parse(&call.query, WriteKind::Patch, call.agent())?;
         let existing = self.find(call)?;
         let shown = versions::show(&call.resource, &existing.object);
-        let target = crate::writing::BodyKind {
+        let target = BodyKind {
             group: call.resource.group.clone(),
             version: call.resource.version.clone(),
             kind: call.resource.kind.clone(),
@@ -80,7 +80,7 @@ impl Server {
         call: &mut Call<'_>,
         kind: PatchKind,
         shown: &Value,
-        target: &crate::writing::BodyKind,
+        target: &BodyKind,
         validation: FieldValidation,
     ) -> Outcome<Decoded> {
         let document = parse_patch(call, kind)?;
@@ -90,28 +90,29 @@ impl Server {
             .map(|one| {
                 let path = if one.parent.is_empty() { one.key.clone() } else { format!("{}.{}", one.parent, one.key) };
                 if kind == PatchKind::Json {
-                    format!("json patch duplicate field {}", crate::status::go_quote(&path))
+                    format!("json patch duplicate field {}", go_quote(&path))
                 } else {
-                    format!("duplicate field {}", crate::status::go_quote(&path))
+                    format!("duplicate field {}", go_quote(&path))
                 }
             })
             .collect();
-        let result = self.run_patch(kind, shown, &document.value, target)?;
-        let shown_error = |result: &Value, patch: &Value| match kind {
-            PatchKind::Strategic => crate::gofmt::go_map(patch),
-            _ => to_json(result),
+        let result = &self.run_patch(kind, shown, &document.value, target)?;
+        let refused = |error: &str| {
+            let text = match kind {
+                PatchKind::Strategic => crate::gofmt::go_map(&document.value),
+                _ => to_json(&as_printed(kind, shown, &document.value, result, target)),
+            };
+            invalid_patch(&text, error)
         };
+        let result = with_kind(result, target).map_err(|error| refused(&error))?;
         let root = self.types.root(&target.group, &target.version, &target.kind);
         let decoded = match (&call.resource.custom, root) {
             (Some(custom), _) if target.kind == call.resource.kind => {
                 let whole = Document { value: result.clone(), ..Document::default() };
                 crate::crd::decode(&self.types, &call.resource, custom, whole)?
             }
-            (_, Some(root)) => crate::decode::normalize(&self.types, &root, result.clone()).map_err(|error| {
-                let text = shown_error(&result, &document.value);
-                let error = if kind == PatchKind::Strategic { unconverted(&error) } else { error };
-                invalid_patch(&text, &error)
-            })?,
+            (_, Some(root)) => crate::decode::normalize(&self.types, &root, result.clone())
+                .map_err(|error| refused(&if kind == PatchKind::Strategic { unconverted(&error) } else { error }))?,
             _ => Decoded { object: Object::try_from(result.clone()).unwrap_or_default(), complaints: Vec::new() },
         };
         let mut decoded = decoded;
@@ -126,20 +127,13 @@ impl Server {
             FieldValidation::Warn => call.warnings.extend(complaints),
             FieldValidation::Strict if complaints.is_empty() => {}
             FieldValidation::Strict => {
-                let text = shown_error(&result, &document.value);
-                return Err(invalid_patch(&text, &format!("strict decoding error: {}", complaints.join(", "))));
+                return Err(refused(&format!("strict decoding error: {}", complaints.join(", "))));
             }
         }
         Ok(Decoded { object: decoded.object, complaints: Vec::new() })
     }
 
-    fn run_patch(
-        &self,
-        kind: PatchKind,
-        shown: &Value,
-        patch: &Value,
-        target: &crate::writing::BodyKind,
-    ) -> Outcome<Value> {
+    fn run_patch(&self, kind: PatchKind, shown: &Value, patch: &Value, target: &BodyKind) -> Outcome<Value> {
         match kind {
             PatchKind::Json => {
                 let operations = patch.as_list().map_or(0, |list| list.len());
@@ -169,19 +163,17 @@ impl Server {
         let options = WriteOptions::parse(&call.query, WriteKind::Apply, call.agent())?;
         let applied = read_apply(call, options.validation)?;
         let existing = self.store.get(&call.resource.store, call.namespace(), call.name()).cloned();
-        let resource = call.resource.clone();
         if existing.is_none() {
             if call.path.subresource.is_some() {
                 return Err(call.not_found());
             }
             self.authorize_apply_create(call)?;
         }
-        let applied = check_applied(call, applied)?;
+        let applied = check_applied(call, &self.body_kind(call), applied)?;
         let mut write = Write::of(call, options);
         let result = self.apply_object(&mut write, existing.as_ref().map(|stored| &stored.object), applied);
         let warnings = std::mem::take(&mut write.warnings);
         call.warnings.extend(warnings);
-        let _ = resource;
         result
     }
 
@@ -235,6 +227,82 @@ impl Server {
         };
         crate::defaults::apply(resource, &mut object);
         Ok(object)
+    }
+}
+
+/// Checks that a patched object still is of its kind; what a patch takes away is filled in again.
+fn with_kind(result: &Value, target: &BodyKind) -> Result<Value, String> {
+    let mut result = result.clone();
+    let expected = target.api_version();
+    let Some(map) = result.as_map_mut() else { return Ok(result) };
+    for (key, value) in [("apiVersion", expected.as_str()), ("kind", target.kind.as_str())] {
+        let text = map.get(key).and_then(Value::as_str).unwrap_or_default();
+        if text.is_empty() {
+            map.insert(key, value);
+        }
+    }
+    let text = |key: &str| map.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (version, kind) = (text("apiVersion"), text("kind"));
+    if version != expected || kind != target.kind {
+        return Err(format!(
+            "no kind {} is registered for version {} in scheme \"pkg/runtime/scheme.go:111\"",
+            go_quote(kind),
+            go_quote(version)
+        ));
+    }
+    Ok(result)
+}
+
+/// Returns a patched object with its keys as the server prints them: those of the object are in the order of its
+/// struct, but maps that the patch went through are sorted.
+fn as_printed(kind: PatchKind, shown: &Value, patch: &Value, result: &Value, target: &BodyKind) -> Value {
+    let mut printed = result.clone();
+    crate::gotypes::in_go_order(&target.api_version(), &target.kind, &mut printed);
+    match kind {
+        PatchKind::Merge => sort_merged(&mut printed, Some(shown), patch),
+        _ => sort_operated(&mut printed, patch),
+    }
+    printed
+}
+
+/// Sorts the maps that a merge patch went through.
+fn sort_merged(printed: &mut Value, before: Option<&Value>, patch: &Value) {
+    let (Value::Map(map), Some(entries)) = (&mut *printed, patch.as_map()) else { return };
+    map.sort_keys();
+    for (key, value) in entries.iter() {
+        let known = before.and_then(|before| before.get(key)).filter(|known| !known.is_null());
+        let Some(own) = map.get_mut(key) else { continue };
+        match known {
+            Some(_) if value.as_map().is_some() => sort_merged(own, known, value),
+            Some(_) => *own = value.clone(),
+            None => crate::gotypes::sort(own),
+        }
+    }
+}
+
+/// Sorts the maps through which the operations of a JSON patch went.
+fn sort_operated(printed: &mut Value, patch: &Value) {
+    for operation in patch.as_list().into_iter().flat_map(|operations| operations.iter()) {
+        for pointer in ["path", "from"].map(|key| operation.get(key).and_then(Value::as_str)).into_iter().flatten() {
+            let parents = pointer.rsplit_once('/').map_or("", |(parents, _)| parents);
+            let mut at = Some(&mut *printed);
+            for step in parents.split('/').skip(1).map(Some).chain([None]) {
+                let Some(here) = at.take() else { break };
+                if let Value::Map(map) = &mut *here {
+                    map.sort_keys();
+                }
+                at = step.and_then(|step| below(here, step));
+            }
+        }
+    }
+}
+
+/// Goes one step of a JSON pointer down.
+fn below<'a>(value: &'a mut Value, step: &str) -> Option<&'a mut Value> {
+    match value {
+        Value::Map(map) => map.get_mut(&step.replace("~1", "/").replace("~0", "~")),
+        Value::List(items) => items.make_mut().get_mut(step.parse::<usize>().ok()?),
+        _ => None,
     }
 }
 
@@ -345,7 +413,7 @@ pub(crate) fn yaml_warning(message: &str) -> String {
 }
 
 /// Checks kind, name and namespace of what is applied.
-fn check_applied(call: &Call<'_>, value: Value) -> Outcome<Object> {
+pub(crate) fn check_applied(call: &Call<'_>, target: &BodyKind, value: Value) -> Outcome<Object> {
     if value.as_map().is_none() && !value.is_null() {
         let what = go_type(&value);
         return Err(Failure::bad_request(format!(
@@ -353,14 +421,9 @@ fn check_applied(call: &Call<'_>, value: Value) -> Outcome<Object> {
         )));
     }
     let object = Object::try_from(value).unwrap_or_default();
-    let expected = call.resource.api_version();
-    let (api_version, kind) = (object.api_version().to_owned(), object.kind().to_owned());
-    if api_version != expected || kind != call.resource.kind {
-        let gvk = Gvk::from_api_version(&api_version, &kind);
-        let (group, version) = (gvk.group.as_str(), gvk.version.as_str());
-        if kind.is_empty() || api_version.is_empty() || call.path.subresource.is_none() || kind != call.resource.kind {
-            return Err(Failure::plain(format!("invalid object type: {group}/{version}, Kind={kind}")));
-        }
+    if object.api_version() != target.api_version() || object.kind() != target.kind {
+        let Gvk { group, version, kind } = object.gvk();
+        return Err(Failure::plain(format!("invalid object type: {group}/{version}, Kind={kind}")));
     }
     if object.at(&["metadata", "managedFields"]).is_some_and(|fields| !fields.is_null()) {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));

@@ -67,7 +67,10 @@ impl Server {
         check_fields(&call.resource, &options.fields)?;
         let page = self.page(&call.resource, call.path.namespace.as_deref(), &options)?;
         let mut metadata = Map::new();
-        metadata.insert("resourceVersion", page.version.to_string());
+        // ComponentStatuses are looked up, not stored.
+        if !call.resource.is("", "componentstatuses") {
+            metadata.insert("resourceVersion", page.version.to_string());
+        }
         if let Some(resume) = page.resume {
             metadata.insert("continue", resume);
         } else if call.resource.is_custom() && call.accepted.form == Form::Object {

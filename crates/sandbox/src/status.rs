@@ -134,18 +134,21 @@ impl Failure {
 
     /// `configmaps "x" not found`.
     pub(crate) fn not_found(group: &str, resource: &str, name: &str) -> Self {
+        let group = registry_group(group);
         Self::new(404, "NotFound", format!("{} \"{name}\" not found", qualified(resource, group)))
             .with_details(named(name, group, resource))
     }
 
     /// `configmaps "x" already exists`.
     pub(crate) fn already_exists(group: &str, resource: &str, name: &str) -> Self {
+        let group = registry_group(group);
         Self::new(409, "AlreadyExists", format!("{} \"{name}\" already exists", qualified(resource, group)))
             .with_details(named(name, group, resource))
     }
 
     /// `Operation cannot be fulfilled on configmaps "x": …`.
     pub(crate) fn conflict(group: &str, resource: &str, name: &str, why: &str) -> Self {
+        let group = registry_group(group);
         let message = format!("Operation cannot be fulfilled on {} \"{name}\": {why}", qualified(resource, group));
         Self::new(409, "Conflict", message).with_details(named(name, group, resource))
     }
@@ -163,6 +166,7 @@ impl Failure {
 
     /// `ConfigMap "x" is invalid: …` with the causes; several are in brackets.
     pub(crate) fn invalid(group: &str, kind: &str, name: &str, causes: &[Cause]) -> Self {
+        let group = registry_group(group);
         let mut texts: Vec<String> = Vec::new();
         for cause in causes {
             let text = cause.text();
@@ -210,6 +214,11 @@ impl Failure {
         status.insert("code", i64::from(self.0.code));
         Value::Map(status)
     }
+}
+
+/// Returns the group of the registry that serves a group: events are those of the core group through either door.
+fn registry_group(group: &str) -> &str {
+    if group == "events.k8s.io" { "" } else { group }
 }
 
 /// `deployments.apps`, or `pods` in the core group.

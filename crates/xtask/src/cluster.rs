@@ -18,20 +18,29 @@ const PROGRAMS: [(&str, &str); 3] = [
     ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
 ];
 
+/// Whether the controller manager runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Controllers {
+    /// It does.
+    On,
+    /// Only etcd and the API server run.
+    Off,
+}
+
 fn folder() -> PathBuf {
     crate::root().join("target/cluster")
 }
 
 /// Builds the programs unless they are there, starts them and prints the kubeconfig's path.
-pub(crate) fn up() -> anyhow::Result<()> {
-    let kubeconfig = start()?;
+pub(crate) fn up(controllers: Controllers) -> anyhow::Result<()> {
+    let kubeconfig = start(controllers)?;
     println!("{}", kubeconfig.display());
     Ok(())
 }
 
 /// Starts the cluster to ask it for facts.
 pub(crate) fn up_for_facts() -> anyhow::Result<crate::facts::Server> {
-    let kubeconfig = fs::read_to_string(start()?)?;
+    let kubeconfig = fs::read_to_string(start(Controllers::On)?)?;
     let url = kubeconfig.split('"').nth(1).context("the kubeconfig names no server")?;
     Ok(crate::facts::Server { url: url.to_owned(), token: TOKEN.to_owned() })
 }
@@ -50,7 +59,7 @@ pub(crate) fn down() -> anyhow::Result<()> {
 
 /// Runs the black-box suite on a cluster of its own.
 pub(crate) fn test() -> anyhow::Result<()> {
-    let kubeconfig = start()?;
+    let kubeconfig = start(Controllers::On)?;
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let status = Command::new(cargo)
         .args(["test", "--locked", "-p", "gitops-lockstep", "--test", "blackbox"])
@@ -62,7 +71,7 @@ pub(crate) fn test() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn start() -> anyhow::Result<PathBuf> {
+fn start(controllers: Controllers) -> anyhow::Result<PathBuf> {
     down()?;
     let folder = folder();
     let programs = build(&folder)?;
@@ -93,17 +102,10 @@ fn start() -> anyhow::Result<PathBuf> {
     let kubeconfig = folder.join("kubeconfig");
     fs::write(&kubeconfig, kubeconfig_text(&server))?;
     wait_until_ready(&kubeconfig).with_context(|| format!("see {}", data.join("kube-apiserver.log").display()))?;
-    let mut command = Command::new(programs.join("kube-controller-manager"));
-    command.arg("--kubeconfig").arg(&kubeconfig).arg("--service-account-private-key-file").arg(&key).args([
-        "--bind-address=127.0.0.1".to_owned(),
-        format!("--secure-port={manager_port}"),
-        "--leader-elect=false".to_owned(),
-        "--use-service-account-credentials=false".to_owned(),
-        "--kube-api-qps=1000".to_owned(),
-        "--kube-api-burst=2000".to_owned(),
-        "--concurrent-deployment-syncs=20".to_owned(),
-    ]);
-    pids.start(command, &data.join("kube-controller-manager.log"))?;
+    if controllers == Controllers::On {
+        let command = controller_manager(&programs, &kubeconfig, &key, manager_port);
+        pids.start(command, &data.join("kube-controller-manager.log"))?;
+    }
     Ok(kubeconfig)
 }
 
@@ -139,6 +141,20 @@ fn api_server(programs: &Path, data: &Path, key: &Path, tokens: &Path, etcd: &st
         "--service-node-port-range=30000-32767".to_owned(),
         // Pods never run here, so their accounts need no tokens.
         "--disable-admission-plugins=ServiceAccount".to_owned(),
+    ]);
+    command
+}
+
+fn controller_manager(programs: &Path, kubeconfig: &Path, key: &Path, port: u16) -> Command {
+    let mut command = Command::new(programs.join("kube-controller-manager"));
+    command.arg("--kubeconfig").arg(kubeconfig).arg("--service-account-private-key-file").arg(key).args([
+        "--bind-address=127.0.0.1".to_owned(),
+        format!("--secure-port={port}"),
+        "--leader-elect=false".to_owned(),
+        "--use-service-account-credentials=false".to_owned(),
+        "--kube-api-qps=1000".to_owned(),
+        "--kube-api-burst=2000".to_owned(),
+        "--concurrent-deployment-syncs=20".to_owned(),
     ]);
     command
 }

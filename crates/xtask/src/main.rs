@@ -17,13 +17,15 @@ use std::{
 };
 
 use anyhow::Context;
+use cluster::Controllers;
 
 const USAGE: &str = "usage:
   cargo xtask tables FOLDER         make the table of kinds from FOLDER/openapi and FOLDER/discovery
   cargo xtask facts                 ask a real server and Go for the sandbox's tables
   cargo xtask conformance FOLDER    run the recorded cases below FOLDER and hold what was reached
   cargo xtask clients               client-go's informers and Helm against the sandbox
-  cargo xtask cluster up|down|test  a real kube-apiserver on loopback; `test` runs the black-box suite on it
+  cargo xtask cluster up|down|test  a real kube-apiserver on loopback; `test` runs the black-box suite on it,
+                                    `up --bare` leaves the controllers out
   cargo xtask registry test         the tests of OCI sources on the distribution registry";
 
 fn main() -> ExitCode {
@@ -34,7 +36,8 @@ fn main() -> ExitCode {
         ["facts"] => facts::write(),
         ["conformance", folder] => conformance::hold(Path::new(folder)),
         ["clients"] => clients::test(),
-        ["cluster", "up"] => cluster::up(),
+        ["cluster", "up"] => cluster::up(Controllers::On),
+        ["cluster", "up", "--bare"] => cluster::up(Controllers::Off),
         ["cluster", "down"] => cluster::down(),
         ["cluster", "test"] => cluster::test(),
         ["registry", "test"] => registry::test(),

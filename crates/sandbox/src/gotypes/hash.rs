@@ -6,7 +6,7 @@
 
 use lockstep_object::{Map, Value, to_json};
 
-use super::{Field, Shape, TYPES};
+use super::{Field, Shape, TYPES, sort};
 
 const OFFSET: u32 = 0x811C_9DC5;
 const PRIME: u32 = 0x0100_0193;
@@ -34,17 +34,6 @@ pub(crate) fn revision_hash(data: &Value) -> String {
 
 fn letters(sum: u32) -> String {
     sum.to_string().bytes().map(|digit| char::from(LETTERS[usize::from(digit) % LETTERS.len()])).collect()
-}
-
-fn sort(value: &mut Value) {
-    match value {
-        Value::Map(map) => {
-            map.sort_keys();
-            map.iter_mut().for_each(|(_, value)| sort(value));
-        }
-        Value::List(list) => list.make_mut().iter_mut().for_each(sort),
-        _ => {}
-    }
 }
 
 fn structure(out: &mut String, place: usize, value: Option<&Value>) {

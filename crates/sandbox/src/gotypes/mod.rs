@@ -1,14 +1,17 @@
 //! The Go types of the built-in kinds.
 //!
-//! Two things that clients see follow from them and from nothing else: bodies in protobuf ([`protobuf`]), where
-//! fields have numbers, and the names of ReplicaSets and revisions ([`hash`]), which hash the printed Go value.
+//! Three things that clients see follow from them and from nothing else: bodies in protobuf ([`protobuf`]), where
+//! fields have numbers, the names of ReplicaSets and revisions ([`hash`]), which hash the printed Go value, and
+//! objects inside the texts of errors ([`order`]).
 
 mod hash;
+mod order;
 mod protobuf;
 
 use std::{collections::HashMap, sync::LazyLock};
 
 pub(crate) use hash::{revision_hash, template_hash};
+pub(crate) use order::{in_go_order, internal_form, sort};
 pub(crate) use protobuf::to_json_body;
 
 /// What `tests/types` prints of the types of Kubernetes 1.36; its source describes the lines.

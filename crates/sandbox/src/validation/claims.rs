@@ -105,7 +105,8 @@ pub(crate) fn claim(new: &Object, old: Option<&Object>, out: &mut Causes) {
     let before = Field::of(old, "spec");
     let bound = new.str_at(&["status", "phase"]) == "Bound";
     if fixed(&before, &field, bound) != fixed(&before, &before, bound) {
-        let difference = gofmt::difference(before.value, field.value);
+        let form = |spec: &Value| crate::gotypes::internal_form("v1.PersistentVolumeClaimSpec", spec);
+        let difference = gofmt::difference(&form(before.value), &form(field.value));
         let text =
             "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
         out.push(field.forbidden(&format!("{text}\n{difference}")));

@@ -65,8 +65,8 @@ pub(crate) fn event(new: &Object, _old: Option<&Object>, out: &mut Causes) {
 
 /// Checks an Event of `events.k8s.io`.
 pub(crate) fn new_event(new: &Object, old: Option<&Object>, out: &mut Causes) {
-    if old.is_some() {
-        return;
+    if let Some(old) = old {
+        return fixed_event(old, new, out);
     }
     let regarding = Field::of(new, "regarding").at("namespace").named("involvedObject.namespace".to_owned());
     let own = new.namespace();
@@ -84,5 +84,32 @@ pub(crate) fn new_event(new: &Object, old: Option<&Object>, out: &mut Causes) {
         for key in ["reportingController", "reportingInstance", "action", "reason"] {
             Field::of(new, key).needed(out);
         }
+    }
+}
+
+/// What may not change of an event through `events.k8s.io`: all but its metadata and series. The server looks at the
+/// reason twice.
+const FIXED: [&str; 14] = [
+    "involvedObject",
+    "reason",
+    "message",
+    "source",
+    "firstTimestamp",
+    "lastTimestamp",
+    "count",
+    "reason",
+    "type",
+    "eventTime",
+    "action",
+    "related",
+    "reportingComponent",
+    "reportingInstance",
+];
+
+/// Checks a changed event, which is in its stored form.
+fn fixed_event(old: &Object, new: &Object, out: &mut Causes) {
+    for key in FIXED {
+        let name = if key == "reportingComponent" { "reportingController" } else { key };
+        Field::of(new, key).named(name.to_owned()).immutable(&Field::of(old, key), out);
     }
 }

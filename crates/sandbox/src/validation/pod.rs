@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lockstep_object::{Map, Object, Value};
+use lockstep_object::{Object, Value};
 
 use crate::{names, status::go_quote};
 
@@ -67,9 +67,11 @@ fn update(old: &Field<'_>, new: &Field<'_>, out: &mut Causes) {
         out.push(deadline.invalid("must not update from a positive integer to nil value"));
     }
     tolerations_added(&old.at("tolerations"), &new.at("tolerations"), out);
-    if fixed_part(old.value) != fixed_part(new.value) {
+    let munged = munged(old.value, new.value);
+    if munged != *old.value {
         let fields = "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
-        let difference = crate::gofmt::difference(old.value, new.value);
+        let form = |spec: &Value| crate::gotypes::internal_form("v1.PodSpec", spec);
+        let difference = crate::gofmt::difference(&form(old.value), &form(&munged));
         out.push(new.forbidden(&format!("pod updates may not change fields other than {fields}\n{difference}")));
     }
 }
@@ -86,21 +88,26 @@ fn same_toleration(a: &Value, b: &Value) -> bool {
     ["key", "operator", "value", "effect"].iter().all(|key| a.get(key) == b.get(key))
 }
 
-fn fixed_part(spec: &Value) -> Map {
-    let mut map = spec.as_map().cloned().unwrap_or_default();
+/// Returns the new spec with the fields of the old one that a pod may change.
+fn munged(old: &Value, new: &Value) -> Value {
+    let mut map = new.as_map().cloned().unwrap_or_default();
     for key in CHANGEABLE {
-        map.remove(key);
+        match old.get(key) {
+            Some(value) => map.insert(key, value.clone()),
+            None => map.remove(key),
+        };
     }
     for key in ["containers", "initContainers"] {
-        if let Some(list) = map.get_mut(key).and_then(Value::as_list_mut) {
-            for container in list.make_mut() {
-                if let Some(container) = container.as_map_mut() {
-                    container.remove("image");
-                }
+        let before = old.get(key).and_then(Value::as_list);
+        let Some(list) = map.get_mut(key).and_then(Value::as_list_mut) else { continue };
+        for (place, container) in list.make_mut().iter_mut().enumerate() {
+            let image = before.and_then(|before| before.get(place)).and_then(|before| before.get("image"));
+            if let (Some(container), Some(image)) = (container.as_map_mut(), image) {
+                container.insert("image", image.clone());
             }
         }
     }
-    map
+    Value::Map(map)
 }
 
 /// Checks a template of pods.
