@@ -31,6 +31,9 @@ pub struct Metadata {
     pub uid: String,
     /// The server's version of the object.
     pub resource_version: String,
+    /// When the server made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_timestamp: Option<String>,
     /// When deletion was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_timestamp: Option<String>,

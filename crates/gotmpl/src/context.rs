@@ -62,6 +62,7 @@ pub struct Context {
     pub(crate) trace: Option<Trace>,
     random: u64,
     now: i64,
+    asked_now: bool,
     warnings: Vec<Warning>,
     written: Vec<Map>,
     data: Option<Rc<dyn Any>>,
@@ -80,6 +81,7 @@ impl Context {
             trace: None,
             random: options.seed,
             now: options.now,
+            asked_now: false,
             warnings: Vec::new(),
             written: Vec::new(),
             data: None,
@@ -183,8 +185,14 @@ impl Context {
     }
 
     /// Gives the time that the caller chose, in UTC.
-    pub fn now(&self) -> Time {
+    pub fn now(&mut self) -> Time {
+        self.asked_now = true;
         Time::from_unix(self.now, 0)
+    }
+
+    /// Tells whether anything so far asked for the time: with another one the output may be another.
+    pub fn asked_now(&self) -> bool {
+        self.asked_now
     }
 
     /// Gives the next number of the seeded sequence (SplitMix64).

@@ -118,6 +118,8 @@ pub struct Rendered {
     pub notes: String,
     /// What Helm would warn about, and uses of functions whose results change from run to run.
     pub warnings: Vec<String>,
+    /// Whether a template asked for the time: with another [`Options::now`] the result may be another.
+    pub asked_now: bool,
     /// The values as the templates saw them first.
     pub values: object::Value,
     pub(crate) trace: Option<Arc<Trace>>,
@@ -144,8 +146,10 @@ pub fn render(chart: &Chart, release: &Release, options: &Options) -> Result<Ren
     check_kube(&node, &kube)?;
     let shown = schema::to_object(&Value::Map(values.clone()));
     let mut trace = None;
-    let files = run_templates((chart, &node), values, kube, release, options, (&mut warnings, &mut trace))?;
-    let mut rendered = assemble(&node, files, options)?;
+    let output = run_templates((chart, &node), values, kube, release, options, &mut trace)?;
+    let mut rendered = assemble(&node, output.files, options)?;
+    rendered.asked_now = output.asked_now;
+    warnings.extend(output.warnings.iter().map(warning_of));
     rendered.values = shown;
     rendered.trace = trace.map(Arc::new);
     warnings.append(&mut rendered.warnings);
@@ -163,7 +167,12 @@ pub fn render_files(chart: &Chart, release: &Release, options: &Options) -> Resu
     let mut node = Node::new(&chart.parts);
     let mut warnings = Vec::new();
     let values = join_values(&mut node, &user, options, &mut warnings)?;
-    run_templates((chart, &node), values, kube, release, options, (&mut warnings, &mut None))
+    Ok(run_templates((chart, &node), values, kube, release, options, &mut None)?.files)
+}
+
+fn warning_of(warning: &gotmpl::Warning) -> String {
+    let place = &warning.place;
+    format!("{}:{}:{}: {} gives another result each time", place.file, place.line, place.column, warning.function)
 }
 
 fn join_values(
@@ -186,8 +195,8 @@ fn run_templates(
     kube: KubeVersion,
     release: &Release,
     options: &Options,
-    (warnings, trace): (&mut Vec<String>, &mut Option<Trace>),
-) -> Result<BTreeMap<String, String>, Error> {
+    trace: &mut Option<Trace>,
+) -> Result<templates::Output, Error> {
     *trace = options.trace.then(|| Trace::new(node, &options.values, &values));
     let input = Input {
         values,
@@ -200,12 +209,7 @@ fn run_templates(
         state: State::new(options.lookup.clone()),
         options: gotmpl::Options { limits: options.limits, seed: options.seed, now: options.now },
     };
-    let (files, uses) = templates::render(node, &chart.parsed, input, trace.as_mut())?;
-    warnings.extend(uses.iter().map(|warning| {
-        let place = &warning.place;
-        format!("{}:{}:{}: {} gives another result each time", place.file, place.line, place.column, warning.function)
-    }));
-    Ok(files)
+    templates::render(node, &chart.parsed, input, trace.as_mut())
 }
 
 fn check_kube(chart: &Node, kube: &KubeVersion) -> Result<(), Error> {
@@ -300,6 +304,7 @@ fn assemble(chart: &Node, mut files: BTreeMap<String, String>, options: &Options
         crds,
         notes,
         warnings: sorted.warnings,
+        asked_now: false,
         values: object::Value::Null,
         trace: None,
         with_crds: options.include_crds,

@@ -76,8 +76,15 @@ pub(crate) struct Input {
     pub(crate) options: gotmpl::Options,
 }
 
-/// The rendered templates by path, and uses of functions that are not determined by their arguments.
-pub(crate) type Output = (BTreeMap<String, String>, Vec<gotmpl::Warning>);
+/// What the templates gave.
+pub(crate) struct Output {
+    /// The rendered templates by path.
+    pub(crate) files: BTreeMap<String, String>,
+    /// Uses of functions that are not determined by their arguments.
+    pub(crate) warnings: Vec<gotmpl::Warning>,
+    /// Whether any of them asked for the time.
+    pub(crate) asked_now: bool,
+}
 
 /// Renders every template but partials.
 pub(crate) fn render(
@@ -114,9 +121,9 @@ pub(crate) fn render(
         rendered.insert(path, functions::strip_no_value(output).to_text().into_owned());
         Ok(())
     });
-    let warnings = context.warnings().to_vec();
+    let (warnings, asked_now) = (context.warnings().to_vec(), context.asked_now());
     context.break_cycles();
-    result.map(|()| (rendered, warnings))
+    result.map(|()| Output { files: rendered, warnings, asked_now })
 }
 
 fn depth(path: &str) -> usize {

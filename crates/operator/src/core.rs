@@ -72,6 +72,8 @@ enum Answer {
 struct Entry {
     state: AppState,
     uid: String,
+    /// When the App was made, in seconds since 1970.
+    created: i64,
     version: String,
     finalizers: Vec<String>,
     /// What the engine was last told, to tell news from our own writes.
@@ -310,6 +312,8 @@ impl Core {
             .entry(id.clone())
             .or_insert_with(|| Entry::new(AppState::new(id.clone(), status), Arc::clone(&self.rules)));
         entry.uid = meta.uid;
+        let created = meta.creation_timestamp.and_then(|time| time.parse::<Timestamp>().ok());
+        entry.created = created.map_or(0, Timestamp::as_second);
         entry.version = meta.resource_version;
         entry.finalizers = meta.finalizers;
         if entry.seen.as_ref() == Some(&seen) {
@@ -636,7 +640,7 @@ impl Core {
         let Some(entry) = self.apps.get(id) else { return };
         let spec = Arc::clone(entry.state.spec());
         let rules = self.projects.rules_for(id, &spec);
-        let (kept, uid, name) = (entry.kept.clone(), entry.uid.clone(), id.clone());
+        let (kept, uid, created, name) = (entry.kept.clone(), entry.uid.clone(), entry.created, id.clone());
         let owned = entry.state.inventory().iter();
         let mut kinds: Vec<Gvk> = Vec::new();
         for (key, record) in owned {
@@ -653,7 +657,7 @@ impl Core {
             };
             let done = match snapshot {
                 Ok(snapshot) => {
-                    let job = Job { id: name, uid, spec, rules, snapshot, kept };
+                    let job = Job { id: name, uid, created, spec, rules, snapshot, kept };
                     renderer.perform(job, kinds).await
                 }
                 Err(problem) => Done::failed(problem, kept),
@@ -790,6 +794,7 @@ impl Entry {
             rules,
             project_rules: Vec::new(),
             uid: String::new(),
+            created: 0,
             version: String::new(),
             finalizers: Vec::new(),
             seen: None,

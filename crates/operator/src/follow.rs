@@ -62,6 +62,7 @@ async fn follow_folder(key: &SourceKey, root: &str, messages: &mpsc::Sender<Mess
             message: "working tree".to_owned(),
             ..RevisionInfo::default()
         },
+        time: 0,
         tree,
     };
     let mut worktree = loop {
@@ -90,6 +91,7 @@ fn snapshot_of(snapshot: lockstep_sources::Snapshot) -> Snapshot {
             message: snapshot.commit.title().to_owned(),
             inputs: String::new(),
         },
+        time: snapshot.commit.time,
         tree: snapshot.tree,
     }
 }
@@ -188,6 +190,7 @@ async fn follow_artifact(key: &SourceKey, fetchers: Fetchers, messages: &mpsc::S
                     message: format!("{name} {}", revision.version),
                     ..RevisionInfo::default()
                 },
+                time: 0,
                 tree,
             });
             if !tell(messages, key, news).await {
@@ -262,5 +265,5 @@ fn read_values(kind: ValuesKind, object: &Object) -> Result<Snapshot, Problem> {
 fn files_of(id: &str, files: Vec<(String, Vec<u8>)>) -> Result<Snapshot, Problem> {
     let tree = FileTree::from_files(files);
     let tree = tree.map_err(|error| Problem::new(ProblemKind::SourceFailed, format!("values: {error}")))?;
-    Ok(Snapshot { revision: RevisionInfo { id: id.to_owned(), ..RevisionInfo::default() }, tree })
+    Ok(Snapshot { revision: RevisionInfo { id: id.to_owned(), ..RevisionInfo::default() }, time: 0, tree })
 }

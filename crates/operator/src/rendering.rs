@@ -31,6 +31,8 @@ pub(crate) struct Kept {
     prepared: Arc<Prepared>,
     /// What a chart was told; nothing for other folders.
     chart: Option<Told>,
+    /// The time that a chart asked for; nothing if none did.
+    now: Option<i64>,
     /// Charts that were fetched because the chart depends on them.
     parts: Arc<Parts>,
     /// Helm's record of the release, where it is kept.
@@ -88,6 +90,8 @@ pub(crate) struct Job {
     pub(crate) id: AppId,
     /// The App's uid, from which random functions draw: the same in every process, another for each App.
     pub(crate) uid: String,
+    /// When the App was made, in seconds since 1970.
+    pub(crate) created: i64,
     pub(crate) spec: Arc<AppSpec>,
     pub(crate) rules: Result<ProjectSpec, Rejected>,
     pub(crate) snapshot: Arc<Snapshot>,
@@ -230,6 +234,7 @@ impl Renderer {
             kube_version: Some(facts.version.clone()).filter(|version| !version.is_empty()),
             api_versions: Some(Arc::clone(&facts.api_versions)),
             seed: seed_of(&job.uid),
+            now: job.now(),
             lookup: Some(Arc::clone(&notebook) as Arc<_>),
             revision: release.revision + 1,
             is_upgrade: release.installed,
@@ -258,6 +263,7 @@ impl Renderer {
                 reads: Arc::new(reader.reads()),
                 prepared: Arc::clone(&prepared),
                 chart: (rendered.kind == SourceKind::Helm).then_some(Told { facts, answers }),
+                now: rendered.asked_now.then(|| job.now()),
                 parts: outside.parts,
                 record: rendered.record.map(|record| Arc::new(*record)),
             });
@@ -292,6 +298,7 @@ impl Kept {
         self.spec == job.spec
             && self.prepared.unknown.is_empty()
             && self.reads.still_holds(&dependencies::with(&job.snapshot.tree, &self.parts))
+            && self.now.is_none_or(|now| now == job.now())
             && told.is_none_or(|told| *told.facts == *facts && *told.answers == *answers)
     }
 }
@@ -299,6 +306,12 @@ impl Kept {
 impl Job {
     fn namespace(&self) -> &str {
         self.spec.destination.namespace.as_deref().unwrap_or(&self.id.namespace)
+    }
+
+    /// Gives the time that charts see: that of the commit, so that it renders the same bytes whenever it is rendered, but not
+    /// one before the App was, so that certificates of a new App are valid.
+    fn now(&self) -> i64 {
+        self.snapshot.time.max(self.created)
     }
 }
 

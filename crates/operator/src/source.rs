@@ -59,6 +59,8 @@ impl ValuesKind {
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     pub(crate) revision: RevisionInfo,
+    /// When the revision was made, in seconds since 1970; 0 where the source does not say.
+    pub(crate) time: i64,
     pub(crate) tree: FileTree,
 }
 
@@ -206,6 +208,7 @@ pub(crate) fn join(
         match last(&other.key)? {
             Ok(snapshot) => {
                 joined.revision.inputs.push_str(&format!("{}={} ", other.beside, snapshot.revision.id));
+                joined.time = joined.time.max(snapshot.time);
                 joined.tree = joined.tree.with_beside(&other.beside, snapshot.tree.clone());
             }
             Err(problem) => return Some(Err(problem)),
@@ -247,7 +250,8 @@ mod tests {
     fn what_is_joined_waits_for_all_and_fails_with_any() {
         let snapshot = |id: &str| {
             let revision = RevisionInfo { id: id.to_owned(), ..RevisionInfo::default() };
-            Arc::new(Snapshot { revision, tree: FileTree::from_files([("a", id.as_bytes().to_vec())]).unwrap() })
+            let tree = FileTree::from_files([("a", id.as_bytes().to_vec())]).unwrap();
+            Arc::new(Snapshot { revision, time: 0, tree })
         };
         let listed = sources("folder: {root: /main}\nrefs: [{name: v, folder: {root: /values}}]");
         let told = |values: Option<Result<Arc<Snapshot>, Problem>>| {

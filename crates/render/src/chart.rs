@@ -1,14 +1,13 @@
 //! Helm charts as sources.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use lockstep_files::Reader;
 use lockstep_helm::{Chart, Dependency, Error, Options, Record, Release, UserValues, render};
 use lockstep_kustomize::ChartRenderer;
 use lockstep_object::{Diagnostic, Map, Place, Value, yaml};
 
 use crate::{ChartContext, HelmValues, RenderSpec, Rendered};
-
-/// The seed of random functions in charts that no App renders: fixed, so that the same files render the same bytes.
-pub const CHART_SEED: u64 = 1;
 
 /// Renders a chart into objects: definitions, manifests and hooks, as Argo CD applies them.
 pub(crate) fn read(reader: &Reader, path: &str, spec: &RenderSpec, context: &ChartContext, rendered: &mut Rendered) {
@@ -25,6 +24,7 @@ pub(crate) fn read(reader: &Reader, path: &str, spec: &RenderSpec, context: &Cha
     let definitions = chart.crds.iter().map(|crd| (crd.source.as_str(), crd.text.as_str()));
     let manifests = chart.manifests.iter().map(|manifest| (manifest.source.as_str(), manifest.text.as_str()));
     let hooks = chart.hooks.iter().map(|hook| (hook.manifest.source.as_str(), hook.manifest.text.as_str()));
+    rendered.asked_now = chart.asked_now;
     for (source, text) in definitions.chain(manifests).chain(hooks) {
         let (objects, diagnostics) = yaml::parse_objects(source, text);
         // Lines of a rendered text are not lines of its template; the template is named.
@@ -72,6 +72,7 @@ fn template(
         include_crds: true,
         skip_tests: true,
         seed: context.seed,
+        now: context.now,
         lookup: context.lookup.clone(),
         ..Options::default()
     };
@@ -135,7 +136,22 @@ fn diagnostic(path: &str, error: &Error) -> Diagnostic {
 }
 
 /// Renders the charts that kustomizations ask for.
-pub(crate) struct Charts;
+pub(crate) struct Charts {
+    seed: u64,
+    now: i64,
+    asked_now: AtomicBool,
+}
+
+impl Charts {
+    pub(crate) fn new(context: &ChartContext) -> Self {
+        Self { seed: context.seed, now: context.now, asked_now: AtomicBool::new(false) }
+    }
+
+    /// Tells whether one of them asked for the time.
+    pub(crate) fn asked_now(&self) -> bool {
+        self.asked_now.load(Ordering::Relaxed)
+    }
+}
 
 impl ChartRenderer for Charts {
     fn render(&self, reader: &Reader, asked: &lockstep_kustomize::Chart) -> Result<String, String> {
@@ -152,9 +168,12 @@ impl ChartRenderer for Charts {
             include_crds: asked.include_crds,
             no_hooks: asked.skip_hooks,
             skip_tests: asked.skip_tests,
-            seed: CHART_SEED,
+            seed: self.seed,
+            now: self.now,
             ..Options::default()
         };
-        Ok(render(&chart, &release, &options).map_err(|error| error.to_string())?.template_output())
+        let rendered = render(&chart, &release, &options).map_err(|error| error.to_string())?;
+        self.asked_now.fetch_or(rendered.asked_now, Ordering::Relaxed);
+        Ok(rendered.template_output())
     }
 }

@@ -8,8 +8,11 @@ use std::{
 use lockstep_files::{Id, Reader};
 use lockstep_helm::{Chart, Error, Lookup};
 
+/// The seed of random functions in charts that no App renders: fixed, so that the same files render the same bytes.
+pub const CHART_SEED: u64 = 1;
+
 /// What a chart is told beside its files. The default is what `helm template` assumes.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct ChartContext {
     /// The version of the cluster, as `v1.36.3`; Helm's default without one.
     pub kube_version: Option<String>,
@@ -17,6 +20,8 @@ pub struct ChartContext {
     pub api_versions: Option<Arc<[String]>>,
     /// The seed of functions such as `randAlphaNum`: the same seed renders the same bytes.
     pub seed: u64,
+    /// The time of `now` and of certificates that charts make, in seconds since 1970.
+    pub now: i64,
     /// Answers `lookup`; without it every look finds nothing.
     pub lookup: Option<Arc<dyn Lookup>>,
     /// The revision of the release, from 1; 0 is 1.
@@ -27,6 +32,22 @@ pub struct ChartContext {
     pub record: bool,
     /// Charts that were read before.
     pub charts: Option<Arc<ChartCache>>,
+}
+
+impl Default for ChartContext {
+    fn default() -> Self {
+        Self {
+            kube_version: None,
+            api_versions: None,
+            seed: CHART_SEED,
+            now: 0,
+            lookup: None,
+            revision: 0,
+            is_upgrade: false,
+            record: false,
+            charts: None,
+        }
+    }
 }
 
 impl fmt::Debug for ChartContext {

@@ -69,6 +69,8 @@ pub struct Rendered {
     pub need: Option<Need>,
     /// Helm's record of the release, where one was asked for.
     pub record: Option<Box<Record>>,
+    /// Whether a chart asked for the time: with another [`ChartContext::now`] the objects may be others.
+    pub asked_now: bool,
 }
 
 /// The names of a kustomization file.
@@ -146,7 +148,7 @@ fn render_folder(
     let asked = &spec.kustomize;
     match kind {
         SourceKind::Plain => read_plain(reader, &path, &mut rendered)?,
-        SourceKind::Kustomize => crate::kustomization::read(reader, &path, asked, remotes, &mut rendered),
+        SourceKind::Kustomize => crate::kustomization::read(reader, &path, asked, (remotes, context), &mut rendered),
         SourceKind::Helm => crate::chart::read(reader, &path, spec, context, &mut rendered),
     }
     if kind != SourceKind::Kustomize && asked.overlay != Overlay::default() {

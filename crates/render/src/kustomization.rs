@@ -4,7 +4,7 @@ use lockstep_files::Reader;
 use lockstep_kustomize::{Build, Error, LoadRestrictor, Options, Overlay, Reorder, build_with_overlay};
 use lockstep_object::{Diagnostic, Place};
 
-use crate::{Need, Remotes, Rendered, chart::Charts, remote::Noting};
+use crate::{ChartContext, Need, Remotes, Rendered, chart::Charts, remote::Noting};
 
 /// How a kustomization is built, and what is changed without touching its file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -29,8 +29,17 @@ pub enum NotBuilt {
 }
 
 /// Builds a kustomization into objects.
-pub(crate) fn read(reader: &Reader, path: &str, spec: &KustomizeSpec, remotes: &Remotes, rendered: &mut Rendered) {
-    match build(reader, path, spec, Reorder::None, remotes) {
+pub(crate) fn read(
+    reader: &Reader,
+    path: &str,
+    spec: &KustomizeSpec,
+    (remotes, context): (&Remotes, &ChartContext),
+    rendered: &mut Rendered,
+) {
+    let charts = Charts::new(context);
+    let built = build(reader, path, spec, Reorder::None, (remotes, &charts));
+    rendered.asked_now = charts.asked_now();
+    match built {
         Ok(built) => {
             let place = Place::file(path);
             rendered.objects.extend(built.objects().iter().map(|object| (object.clone(), place.clone())));
@@ -57,7 +66,8 @@ pub fn kustomize_build(
     remotes: &Remotes,
 ) -> Result<(String, Vec<String>), NotBuilt> {
     // The order of the command's flag `--reorder`, which is another than the library's.
-    let built = build(reader, path, spec, Reorder::Legacy, remotes)?;
+    let charts = Charts::new(&ChartContext::default());
+    let built = build(reader, path, spec, Reorder::Legacy, (remotes, &charts))?;
     Ok((built.text(), built.warnings))
 }
 
@@ -66,15 +76,14 @@ fn build(
     path: &str,
     spec: &KustomizeSpec,
     reorder: Reorder,
-    remotes: &Remotes,
+    (remotes, charts): (&Remotes, &Charts),
 ) -> Result<Build, NotBuilt> {
     let noting = Noting::new(remotes);
-    let charts = Charts;
     let options = Options {
         load_restrictor: spec.load_restrictor,
         enable_helm: spec.enable_helm,
         reorder,
-        charts: Some(&charts),
+        charts: Some(charts),
         remote: if spec.allow_remote_bases { Some(&noting) } else { None },
         ..Options::default()
     };

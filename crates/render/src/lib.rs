@@ -15,8 +15,8 @@ mod folder;
 mod kustomization;
 mod remote;
 
-pub use chart::{CHART_SEED, missing_dependencies};
-pub use context::{ChartCache, ChartContext};
+pub use chart::missing_dependencies;
+pub use context::{CHART_SEED, ChartCache, ChartContext};
 pub use folder::{
     HelmValues, RenderSpec, Rendered, SourceKind, ValuesFrom, recognise, render, render_for, render_with,
 };
