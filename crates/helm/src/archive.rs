@@ -170,7 +170,8 @@ impl<R: Read> Tar<R> {
     }
 
     fn data(&mut self, size: u64) -> Result<Vec<u8>, Error> {
-        let mut data = Vec::new();
+        // What a header claims is only believed up to a size.
+        let mut data = Vec::with_capacity(size.min(MAX_RECORD) as usize);
         self.input.by_ref().take(size).read_to_end(&mut data).map_err(broken)?;
         if (data.len() as u64) < size {
             return Err(chart_error("unexpected EOF"));
@@ -195,16 +196,17 @@ impl<R: Read> Tar<R> {
 
     /// Fills a block; false at the end of the input.
     fn fill(&mut self, block: &mut [u8; BLOCK]) -> Result<bool, Error> {
-        let mut data = Vec::with_capacity(BLOCK);
-        self.input.by_ref().take(BLOCK as u64).read_to_end(&mut data).map_err(broken)?;
-        match <[u8; BLOCK]>::try_from(data) {
-            Ok(full) => {
-                *block = full;
-                Ok(true)
+        let mut filled = 0;
+        while filled < BLOCK {
+            match self.input.read(&mut block[filled..]) {
+                Ok(0) if filled == 0 => return Ok(false),
+                Ok(0) => return Err(chart_error("unexpected EOF")),
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(broken(error)),
             }
-            Err(data) if data.is_empty() => Ok(false),
-            Err(_) => Err(chart_error("unexpected EOF")),
         }
+        Ok(true)
     }
 }
 

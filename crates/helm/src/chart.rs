@@ -12,6 +12,7 @@ use crate::{
     ignore::Rules,
     metadata::{Dependency, Metadata},
     plain::Plain,
+    schema::SchemaFile,
     templates::Cache,
     values,
 };
@@ -35,7 +36,7 @@ pub(crate) struct Parts {
     pub(crate) values: Plain,
     /// The text of `values.yaml`, to tell the lines of values.
     pub(crate) values_text: Option<Arc<[u8]>>,
-    pub(crate) schema: Option<Arc<[u8]>>,
+    pub(crate) schema: Option<SchemaFile>,
     /// Everything else, also `crds/`.
     pub(crate) files: Vec<File>,
     pub(crate) lock: Option<object::Value>,
@@ -239,7 +240,7 @@ impl Loading {
                 parts.values = values::load(&file.text()).map_err(failed)?;
                 parts.values_text = Some(file.data);
             }
-            "values.schema.json" => parts.schema = Some(file.data),
+            "values.schema.json" => parts.schema = Some(SchemaFile::new(file.data)),
             "requirements.yaml" => {
                 if !is_v1 {
                     self.warn("Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend migrating dependencies to Chart.yaml.");

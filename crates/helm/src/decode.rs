@@ -7,6 +7,11 @@ pub(crate) fn parse_yaml(text: &str) -> Result<Value, String> {
     yaml::parse(text).map_err(|diagnostic| format!("error converting YAML to JSON: {}", diagnostic.message))
 }
 
+/// Reads the first document of a YAML text as [`parse_yaml`], of a map only the keys that are kept.
+pub(crate) fn parse_head(text: &str, keep: impl Fn(&str) -> bool) -> Result<Value, String> {
+    yaml::parse_head(text, keep).map_err(|diagnostic| format!("error converting YAML to JSON: {}", diagnostic.message))
+}
+
 /// Collects the first mismatch, as Go's decoder does: it goes on and reports the first.
 #[derive(Default)]
 pub(crate) struct Decoder {

@@ -256,7 +256,8 @@ impl Rendered {
         let ((_, rest), manifest) = found.ok_or_else(|| format!("the chart renders no object for {query}"))?;
         let steps = steps(&query[query.len() - rest..]);
         let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
-        let value = steps.iter().try_fold(&manifest.value, |value, step| match value {
+        let document = yaml::parse(&manifest.text).unwrap_or_default();
+        let value = steps.iter().try_fold(&document, |value, step| match value {
             object::Value::Map(map) => map.get(step),
             object::Value::List(items) => items.get(step.parse::<usize>().ok()?),
             _ => None,

@@ -5,7 +5,7 @@ use std::{cmp::Ordering, collections::BTreeMap};
 use lockstep_object::Value;
 
 use crate::{
-    decode::{Decoder, Target, parse_yaml, sorted},
+    decode::{Decoder, Target, parse_head, sorted},
     error::{Error, ErrorKind},
 };
 
@@ -31,8 +31,6 @@ pub struct Manifest {
     pub kind: String,
     /// `metadata.name`, empty if there is none.
     pub name: String,
-    /// The document as a value.
-    pub value: Value,
 }
 
 /// When a hook runs.
@@ -213,13 +211,18 @@ fn sort_one(sorted: &mut Sorted, manifest: Manifest, annotations: Annotations) {
 
 fn read(path: &str, text: &str, index: usize, line: usize) -> Result<(Manifest, Annotations), Error> {
     let failed = |message: String| Error::new(ErrorKind::Manifest, format!("YAML parse error on {path}: {message}"));
-    let value = parse_yaml(text).map_err(failed)?;
+    let value = parse_head(text, is_head).map_err(failed)?;
     let mut head = Head::default();
     head.decode(&value).map_err(failed)?;
     let Head { api_version, kind, name, annotations } = head;
     let text = text.to_owned();
-    let manifest = Manifest { source: path.to_owned(), index, line, text, api_version, kind, name, value };
+    let manifest = Manifest { source: path.to_owned(), index, line, text, api_version, kind, name };
     Ok((manifest, annotations.unwrap_or_default()))
+}
+
+/// Tells whether a key of a manifest is looked at; Go does not mind its case.
+fn is_head(key: &str) -> bool {
+    ["apiVersion", "kind", "metadata"].iter().any(|known| key.eq_ignore_ascii_case(known))
 }
 
 #[derive(Default)]

@@ -245,7 +245,7 @@ fn chart_json(parts: &Parts) -> Value {
         "lock": lock.and_then(|lock| serde_json::from_str::<Value>(&lock).ok()),
         "templates": parts.templates.iter().map(file).collect::<Vec<_>>(),
         "values": parts.values.to_json(),
-        "schema": parts.schema.as_ref().map(|schema| STANDARD.encode(schema)),
+        "schema": parts.schema.as_ref().map(|schema| STANDARD.encode(&schema.text)),
         "files": parts.files.iter().map(file).collect::<Vec<_>>(),
     })
 }

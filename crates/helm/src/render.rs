@@ -112,7 +112,7 @@ pub struct Rendered {
     pub manifests: Vec<Manifest>,
     /// The hooks in the order of their kinds.
     pub hooks: Vec<Hook>,
-    /// What is in `crds/`, of subcharts too.
+    /// What is in `crds/`, of subcharts too, if [`Options::include_crds`] asks for it.
     pub crds: Vec<Crd>,
     /// The text for the user.
     pub notes: String,
@@ -120,10 +120,7 @@ pub struct Rendered {
     pub warnings: Vec<String>,
     /// Whether a template asked for the time: with another [`Options::now`] the result may be another.
     pub asked_now: bool,
-    /// The values as the templates saw them first.
-    pub values: object::Value,
     pub(crate) trace: Option<Arc<Trace>>,
-    with_crds: bool,
     without_hooks: bool,
     without_tests: bool,
     show_only: Vec<String>,
@@ -144,13 +141,11 @@ pub fn render(chart: &Chart, release: &Release, options: &Options) -> Result<Ren
     let mut warnings = chart.warnings().to_vec();
     let values = join_values(&mut node, &user, options, &mut warnings)?;
     check_kube(&node, &kube)?;
-    let shown = schema::to_object(&Value::Map(values.clone()));
     let mut trace = None;
     let output = run_templates((chart, &node), values, kube, release, options, &mut trace)?;
     let mut rendered = assemble(&node, output.files, options)?;
     rendered.asked_now = output.asked_now;
     warnings.extend(output.warnings.iter().map(warning_of));
-    rendered.values = shown;
     rendered.trace = trace.map(Arc::new);
     warnings.append(&mut rendered.warnings);
     rendered.warnings = warnings;
@@ -297,7 +292,9 @@ fn assemble(chart: &Node, mut files: BTreeMap<String, String>, options: &Options
     }
     let sorted = manifest::sort(&files, Order::Install)?;
     let mut crds = Vec::new();
-    collect_crds(chart, chart.name(), &mut crds);
+    if options.include_crds {
+        collect_crds(chart, chart.name(), &mut crds);
+    }
     let rendered = Rendered {
         manifests: sorted.manifests,
         hooks: sorted.hooks,
@@ -305,9 +302,7 @@ fn assemble(chart: &Node, mut files: BTreeMap<String, String>, options: &Options
         notes,
         warnings: sorted.warnings,
         asked_now: false,
-        values: object::Value::Null,
         trace: None,
-        with_crds: options.include_crds,
         without_hooks: options.no_hooks,
         without_tests: options.skip_tests,
         show_only: options.show_only.clone(),
@@ -333,10 +328,8 @@ impl Rendered {
     /// Gives the manifest of the release: what Helm keeps in its record and prints, without hooks.
     pub fn manifest(&self) -> String {
         let mut out = String::new();
-        if self.with_crds {
-            for crd in &self.crds {
-                document(&mut out, &crd.source, &crd.text);
-            }
+        for crd in &self.crds {
+            document(&mut out, &crd.source, &crd.text);
         }
         for manifest in &self.manifests {
             document(&mut out, &manifest.source, &manifest.text);

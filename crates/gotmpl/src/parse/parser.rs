@@ -34,6 +34,7 @@ pub(crate) fn parse(name: &str, text: &str, functions: &Functions) -> Result<Vec
         action_line: 0,
         range_depth: 0,
         depth: 0,
+        open: Open::default(),
         defined: Vec::new(),
     };
     parser.name_id("$");
@@ -55,7 +56,18 @@ struct Parser<'t, 'f> {
     action_line: usize,
     range_depth: usize,
     depth: usize,
+    open: Open,
     defined: Vec<Arc<Template>>,
+}
+
+/// The parts of what is being read, the innermost last: what is complete is taken off into a list of just its size. A chart's
+/// templates have many thousands of short lists, and lists that grow by themselves would be most of their memory.
+#[derive(Default)]
+struct Open {
+    nodes: Vec<Node>,
+    commands: Vec<Command>,
+    arguments: Vec<Expr>,
+    fields: Vec<Arc<str>>,
 }
 
 /// What ends a list.
@@ -247,11 +259,11 @@ impl<'t> Parser<'t, '_> {
     }
 
     fn item_list(&mut self) -> Result<(Vec<Node>, Close)> {
-        let mut list = Vec::new();
+        let start = self.open.nodes.len();
         while self.peek_non_space().kind != Kind::Eof {
             match self.text_or_action()? {
-                Step::Node(node) => list.push(node),
-                Step::Close(close) => return Ok((list, close)),
+                Step::Node(node) => self.open.nodes.push(node),
+                Step::Close(close) => return Ok((self.open.nodes.drain(start..).collect(), close)),
             }
         }
         self.fail("unexpected EOF")
@@ -382,10 +394,12 @@ impl<'t> Parser<'t, '_> {
         let pos = self.peek_non_space().pos;
         let mut pipe = Pipe { pos, assign: false, decl: Vec::new(), cmds: Vec::new() };
         self.declarations(&mut pipe, context)?;
+        let start = self.open.commands.len();
         loop {
             let item = self.next_non_space();
             match item.kind {
                 kind if kind == end => {
+                    pipe.cmds = self.open.commands.drain(start..).collect();
                     self.check_pipeline(&pipe, context)?;
                     return Ok(pipe);
                 }
@@ -402,7 +416,8 @@ impl<'t> Parser<'t, '_> {
                 | Kind::Variable
                 | Kind::LeftParen => {
                     self.backup();
-                    pipe.cmds.push(self.command()?);
+                    let command = self.command()?;
+                    self.open.commands.push(command);
                 }
                 _ => return self.unexpected(&item, context),
             }
@@ -462,10 +477,11 @@ impl<'t> Parser<'t, '_> {
 
     fn command(&mut self) -> Result<Command> {
         let pos = self.peek_non_space().pos;
-        let mut args = Vec::new();
+        let start = self.open.arguments.len();
         loop {
             self.peek_non_space();
-            args.extend(self.operand()?);
+            let operand = self.operand()?;
+            self.open.arguments.extend(operand);
             let item = self.next();
             match item.kind {
                 Kind::Space => continue,
@@ -475,6 +491,7 @@ impl<'t> Parser<'t, '_> {
             }
             break;
         }
+        let args: Vec<Expr> = self.open.arguments.drain(start..).collect();
         if args.is_empty() {
             return self.fail("empty command");
         }
@@ -489,18 +506,21 @@ impl<'t> Parser<'t, '_> {
             return Ok(Some(node));
         }
         let pos = self.tokens[self.peeked - 1].pos;
-        let mut path: Vec<Arc<str>> = Vec::new();
-        while self.peek() == Kind::Field {
-            path.push(self.next().text[1..].into());
+        if let ExprKind::Field(first) | ExprKind::Variable(_, first) = &node.kind {
+            self.open.fields.extend(first.iter().cloned());
         }
-        let joined = |first: &[Arc<str>]| first.iter().cloned().chain(path.iter().cloned()).collect();
+        while self.peek() == Kind::Field {
+            let field = self.next().text[1..].into();
+            self.open.fields.push(field);
+        }
+        let path = self.open.fields.drain(..).collect();
         let kind = match node.kind {
-            ExprKind::Field(first) => ExprKind::Field(joined(&first)),
-            ExprKind::Variable(name, first) => ExprKind::Variable(name, joined(&first)),
+            ExprKind::Field(_) => ExprKind::Field(path),
+            ExprKind::Variable(name, _) => ExprKind::Variable(name, path),
             _ if node.is_constant() => {
                 return self.fail(format!("unexpected . after term {}", quote(&node.to_string())));
             }
-            _ => ExprKind::Chain(Box::new(node), path.into()),
+            _ => ExprKind::Chain(Box::new(node), path),
         };
         Ok(Some(Expr { pos, kind }))
     }

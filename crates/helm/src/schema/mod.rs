@@ -5,6 +5,8 @@ mod failure;
 mod numbers;
 mod schemas;
 
+use std::sync::{Arc, OnceLock};
+
 use lockstep_gotmpl::{self as gotmpl, Map};
 use lockstep_object as object;
 
@@ -17,6 +19,24 @@ use schemas::Schemas;
 
 /// Steps of one validation; a schema of a real chart needs some thousands.
 const MAX_STEPS: u64 = 2_000_000;
+
+/// The text of a schema, and the document once somebody wants it: all releases of a chart share it.
+#[derive(Debug)]
+pub(crate) struct SchemaFile {
+    pub(crate) text: Arc<[u8]>,
+    document: OnceLock<Result<object::Value, String>>,
+}
+
+impl SchemaFile {
+    pub(crate) fn new(text: Arc<[u8]>) -> Self {
+        Self { text, document: OnceLock::new() }
+    }
+
+    fn document(&self) -> Result<&object::Value, &String> {
+        let read = || object::from_json(&self.text).map_err(|error| error.to_string());
+        self.document.get_or_init(read).as_ref()
+    }
+}
 
 /// Checks the values of a chart and of all below it.
 pub(crate) fn validate_chart(chart: &Node, values: &Map) -> Result<(), Error> {
@@ -32,7 +52,7 @@ pub(crate) fn validate_chart(chart: &Node, values: &Map) -> Result<(), Error> {
 fn collect(chart: &Node, values: &Map, text: &mut String) -> Result<(), Error> {
     if let Some(schema) = &chart.parts.schema {
         let values = to_object(&gotmpl::Value::Map(values.clone()));
-        if let Err(message) = validate(schema, &values)? {
+        if let Err(message) = validate(schema.document(), &values)? {
             text.push_str(&format!("{}:\n{message}", chart.name()));
         }
     }
@@ -51,12 +71,11 @@ fn collect(chart: &Node, values: &Map, text: &mut String) -> Result<(), Error> {
 }
 
 /// Checks one document; the inner error is the text of what is wrong with it or with the schema.
-fn validate(schema: &[u8], values: &object::Value) -> Result<Result<(), String>, Error> {
-    let schema = match object::from_json(schema) {
-        Ok(schema) => schema,
-        Err(error) => return Ok(Err(error.to_string())),
-    };
-    let schemas = match Schemas::new(&schema) {
+fn validate(
+    schema: Result<&object::Value, &String>,
+    values: &object::Value,
+) -> Result<Result<(), String>, Error> {
+    let schemas = match schema.map_err(Clone::clone).and_then(Schemas::new) {
         Ok(schemas) => schemas,
         Err(message) => return Ok(Err(message)),
     };

@@ -127,7 +127,7 @@ struct Anchored {
     duplicates: Vec<(Mark, String)>,
 }
 
-struct Builder<'t> {
+pub(super) struct Builder<'t> {
     strict: bool,
     anchors: HashMap<Cow<'t, str>, Anchored>,
     complaints: Complaints,
@@ -140,7 +140,7 @@ struct Builder<'t> {
 }
 
 impl<'t> Builder<'t> {
-    fn new(strict: bool) -> Self {
+    pub fn new(strict: bool) -> Self {
         Self {
             strict,
             anchors: HashMap::new(),
@@ -158,6 +158,13 @@ impl<'t> Builder<'t> {
         let node = self.node(events, event, mark, 0)?;
         events.next()?;
         Ok((self.for_json(node.value, mark), mark))
+    }
+
+    /// Reads one node below the root of a document that is skimmed; none if it stands not for itself, or is wrong.
+    pub fn whole(&mut self, events: &mut Events<'t>, event: Event<'t>, mark: Mark) -> Option<Value> {
+        let node = self.node(events, event, mark, 1).ok()?;
+        let value = self.for_json(node.value, mark);
+        (self.anchors.is_empty() && self.complaints.first().is_none()).then_some(value)
     }
 
     fn node(&mut self, events: &mut Events<'t>, event: Event<'t>, mark: Mark, depth: usize) -> Result<Node, Failure> {
@@ -342,11 +349,9 @@ impl<'t> Builder<'t> {
     fn key(&mut self, events: &mut Events<'t>, event: Event<'t>, mark: Mark, depth: usize) -> Result<MapKey, Failure> {
         let node = match event {
             // Most keys are words, and a word needs nothing but interning.
-            Event::Scalar(Scalar { value, properties: None, implicit })
-                if !implicit || matches!(resolve_plain(&value, false), Resolved::Text(_)) =>
-            {
+            Event::Scalar(scalar) if is_word(&scalar) => {
                 self.decoded = self.decoded.saturating_add(1);
-                return Ok(MapKey::Known(TypedKey(Kind::Text, Key::new(&value))));
+                return Ok(MapKey::Known(TypedKey(Kind::Text, Key::new(&scalar.value))));
             }
             event => self.node(events, event, mark, depth + 1)?,
         };
@@ -453,7 +458,13 @@ impl TypedKey {
     }
 }
 
-fn is_merge(event: &Event) -> bool {
+/// Tells whether a scalar is text, and nothing is said of it.
+pub(super) fn is_word(scalar: &Scalar) -> bool {
+    let is_text = || !scalar.implicit || matches!(resolve_plain(&scalar.value, false), Resolved::Text(_));
+    scalar.properties.is_none() && is_text()
+}
+
+pub(super) fn is_merge(event: &Event) -> bool {
     match event {
         Event::Scalar(scalar) if scalar.value == "<<" => {
             let tag = scalar.properties.as_ref().and_then(|properties| properties.tag.as_deref());

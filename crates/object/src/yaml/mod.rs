@@ -13,6 +13,7 @@ mod print;
 mod print_scalar;
 mod resolve;
 mod scan;
+mod skim;
 mod sort;
 #[cfg(test)]
 mod tests;
@@ -52,6 +53,15 @@ pub fn parse(text: &str) -> Result<Value, Box<Diagnostic>> {
 pub fn parse_with(text: &str, options: Options) -> Result<Value, Box<Diagnostic>> {
     let mut documents = build::Documents::new("", text, options);
     Ok(documents.next_document()?.map_or(Value::Null, |document| document.value))
+}
+
+/// Reads the first document of a text as [`parse`] does, with the same errors, but if it is a map only those of its entries are
+/// sure to be there whose keys are kept: to skim a document takes half the time.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_head(text: &str, keep: impl Fn(&str) -> bool) -> Result<Value, Box<Diagnostic>> {
+    skim::skim(text, keep).map_or_else(|| parse(text), Ok)
 }
 
 /// Reads every document of a stream; documents that are empty, only comments or null are left out.

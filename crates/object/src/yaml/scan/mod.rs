@@ -435,8 +435,12 @@ impl<'t> Scanner<'t> {
 
 /// Finds the first character that may not stand in YAML.
 fn find_control(text: &str) -> Option<usize> {
-    let mut start = 0;
-    while let Some(found) = text.as_bytes()[start..].iter().position(|byte| !matches!(byte, b' '..=b'~' | b'\n')) {
+    const IS_USUAL: fn(&u8) -> bool = |byte| matches!(byte, b' '..=b'~' | b'\n');
+    // Many bytes at a time without a way out are tested with the machine's wide registers.
+    let unusual = |block: &[u8]| !block.iter().fold(true, |all, byte| all & IS_USUAL(byte));
+    let first = text.as_bytes().chunks(256).position(unusual)?;
+    let mut start = text.floor_char_boundary(first * 256);
+    while let Some(found) = text.as_bytes()[start..].iter().position(|byte| !IS_USUAL(byte)) {
         // Only the characters that are not the usual ones are looked at as characters.
         let position = start + found;
         let c = text[position..].chars().next()?;
