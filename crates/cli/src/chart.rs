@@ -38,8 +38,9 @@ pub(crate) fn rendered(path: &Path, arguments: &arguments::Chart) -> anyhow::Res
         show_only: arguments.show_only.clone(),
         sub_notes: arguments.render_subchart_notes,
         trace: arguments.explain.is_some(),
-        // The same chart and values print the same bytes.
+        // What is random is the same each time; certificates are valid from now on.
         seed: lockstep_render::CHART_SEED,
+        now: now(),
         ..Options::default()
     };
     let rendered = lockstep_helm::render(&chart, &release, &options).map_err(|error| anyhow::anyhow!("{error}"))?;
@@ -47,6 +48,11 @@ pub(crate) fn rendered(path: &Path, arguments: &arguments::Chart) -> anyhow::Res
         eprintln!("warning: {}", warning.trim());
     }
     Ok(rendered)
+}
+
+/// Gives the time that charts see where there is no commit that tells it, in seconds since 1970.
+pub(crate) fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
 }
 
 fn load(path: &Path) -> anyhow::Result<Chart> {

@@ -7,8 +7,8 @@ use lockstep_files::{FileTree, Reader};
 use lockstep_object::{Diagnostic, Object, Place, to_json_pretty, yaml};
 use lockstep_operator::{MOST_REMOTES, fetch_remote};
 use lockstep_render::{
-    KustomizeSpec, LoadRestrictor, Need, NotBuilt, Remotes, RenderSpec, SourceKind, kustomize_build, recognise,
-    render_with,
+    ChartContext, KustomizeSpec, LoadRestrictor, Need, NotBuilt, Remotes, RenderSpec, SourceKind, kustomize_build,
+    recognise, render_for,
 };
 use lockstep_sources::{CacheOptions, Credentials, Git, disk};
 
@@ -154,8 +154,9 @@ impl Folder {
 
     async fn objects(&self, spec: &RenderSpec) -> anyhow::Result<Vec<(Object, Place)>> {
         let mut remotes = Fetching::default();
+        let context = ChartContext { now: chart::now(), ..ChartContext::default() };
         let rendered = loop {
-            let mut rendered = render_with(&self.reader, spec, &remotes.fetched);
+            let mut rendered = render_for(&self.reader, spec, &remotes.fetched, &context);
             match rendered.need.take() {
                 Some(need) => remotes.fetch(need).await?,
                 None => break rendered,

@@ -5,6 +5,7 @@ use std::{any::Any, collections::HashMap, rc::Rc, sync::Arc};
 use crate::{
     error::{Error, ErrorKind, FuncError, Place},
     exec, parse,
+    semver::Constraints,
     templates::Templates,
     time::Time,
     trace::{Span, Trace},
@@ -59,6 +60,9 @@ pub struct Context {
     pub(crate) frames: Vec<exec::Frame>,
     pub(crate) parsed: HashMap<String, Vec<Arc<parse::Template>>>,
     pub(crate) regexes: HashMap<Str, Rc<crate::regexp::Regexp>>,
+    pub(crate) constraints: HashMap<Str, Rc<Constraints>>,
+    /// Lists of arguments of calls that are over, for those to come: most of a template is calls.
+    pub(crate) spare: Vec<Vec<Value>>,
     pub(crate) trace: Option<Trace>,
     random: u64,
     now: i64,
@@ -78,6 +82,8 @@ impl Context {
             frames: Vec::new(),
             parsed: HashMap::new(),
             regexes: HashMap::new(),
+            constraints: HashMap::new(),
+            spare: Vec::new(),
             trace: None,
             random: options.seed,
             now: options.now,

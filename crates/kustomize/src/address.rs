@@ -1,5 +1,7 @@
 //! Addresses of remote bases, read as kustomize 5.8.1 reads them (`api/internal/git/repospec.go`).
 
+use percent_encoding::percent_decode_str;
+
 /// Where a remote base lies: a repository, a revision of it and a folder inside.
 ///
 /// The forms are `https://host/org/repo//folder?ref=v1`, `host/org/repo.git/folder`, `…/_git/repo/folder`,
@@ -127,22 +129,7 @@ fn strip_ignoring_case<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
 
 /// Decodes `%2F` and `+` of a query.
 fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let hex = after.get(..2).filter(|_| first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(if first == b'+' { b' ' } else { first });
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

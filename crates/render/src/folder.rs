@@ -97,12 +97,7 @@ pub fn recognise(reader: &Reader, path: &str) -> Result<SourceKind, Error> {
 
 /// Renders a folder that names nothing outside of the tree. Bad files are diagnostics, not failures.
 pub fn render(reader: &Reader, spec: &RenderSpec) -> Rendered {
-    render_with(reader, spec, &Remotes::default())
-}
-
-/// Renders a folder as it is without a cluster, with what was fetched for it.
-pub fn render_with(reader: &Reader, spec: &RenderSpec, remotes: &Remotes) -> Rendered {
-    render_for(reader, spec, remotes, &ChartContext::default())
+    render_for(reader, spec, &Remotes::default(), &ChartContext::default())
 }
 
 /// Renders a folder with what was fetched for it; a chart is told what `context` says.

@@ -17,9 +17,7 @@ mod remote;
 
 pub use chart::missing_dependencies;
 pub use context::{CHART_SEED, ChartCache, ChartContext};
-pub use folder::{
-    HelmValues, RenderSpec, Rendered, SourceKind, ValuesFrom, recognise, render, render_for, render_with,
-};
+pub use folder::{HelmValues, RenderSpec, Rendered, SourceKind, ValuesFrom, recognise, render, render_for};
 pub use kustomization::{KustomizeSpec, NotBuilt, kustomize_build};
 pub use lockstep_helm::{Dependency, Lookup, Record as ReleaseRecord, Status as ReleaseStatus, decode_record};
 pub use lockstep_kustomize::{ImageOverride, LoadRestrictor, Overlay, PatchOverride, TargetOverride};

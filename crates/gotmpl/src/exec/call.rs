@@ -48,10 +48,20 @@ impl<'t> State<'t, '_> {
         } else {
             (function.code)(self.context, &values)
         };
+        self.spare(values);
         result.map_err(|error| {
             self.node = node;
             self.call_error(name, &error)
         })
+    }
+
+    /// Keeps a list of arguments that are no longer needed for the next call.
+    fn spare(&mut self, mut values: Vec<Value>) {
+        const KEPT: usize = 16;
+        values.clear();
+        if self.context.spare.len() < KEPT && values.capacity() <= KEPT {
+            self.context.spare.push(values);
+        }
     }
 
     /// Remembers where a function is called, for warnings.
@@ -98,7 +108,7 @@ impl<'t> State<'t, '_> {
 
     fn arguments(&mut self, dot: &Value, name: &str, signature: &Signature, args: Args<'t>) -> Result<Vec<Value>> {
         self.check_count(name, signature, &args)?;
-        let mut values = Vec::with_capacity(args.exprs.len() + 1);
+        let mut values = self.context.spare.pop().unwrap_or_else(|| Vec::with_capacity(args.exprs.len() + 1));
         let ty = |i: usize| signature.fixed.get(i).copied().or(signature.variadic);
         for (i, expr) in args.exprs.iter().enumerate() {
             let value = self.eval_arg(dot, ty(i), expr)?;

@@ -43,8 +43,8 @@ pub(super) fn register(f: &mut Functions) {
     add(f, &["semver"], &[S], |_, a| {
         Ok(Value::native(VersionObject::new(Version::parse(&args::text(a, 0).to_text())?)))
     });
-    add(f, &["semverCompare"], &[S, S], |_, a| {
-        let constraints = Constraints::parse(&args::text(a, 0).to_text())?;
+    add(f, &["semverCompare"], &[S, S], |c, a| {
+        let constraints = constraints(c, &args::text(a, 0))?;
         Ok(Value::Bool(constraints.check(&Version::parse(&args::text(a, 1).to_text())?)))
     });
 }
@@ -85,6 +85,19 @@ fn pattern(context: &mut Context, a: &[Value], before: impl AsRef<str>) -> Resul
     }
     context.regexes.insert(source, compiled.clone());
     Ok(compiled)
+}
+
+/// Reads a constraint, once in a context: charts ask the same of the cluster's version in template after template.
+fn constraints(context: &mut Context, text: &Str) -> Result<Rc<Constraints>> {
+    if let Some(found) = context.constraints.get(text) {
+        return Ok(found.clone());
+    }
+    let parsed = Rc::new(Constraints::parse(&text.to_text())?);
+    if context.constraints.len() >= KEPT {
+        context.constraints.clear();
+    }
+    context.constraints.insert(text.clone(), parsed.clone());
+    Ok(parsed)
 }
 
 fn replace(context: &mut Context, a: &[Value], must: bool, literal: bool) -> Result {

@@ -71,10 +71,7 @@ fn collect(chart: &Node, values: &Map, text: &mut String) -> Result<(), Error> {
 }
 
 /// Checks one document; the inner error is the text of what is wrong with it or with the schema.
-fn validate(
-    schema: Result<&object::Value, &String>,
-    values: &object::Value,
-) -> Result<Result<(), String>, Error> {
+fn validate(schema: Result<&object::Value, &String>, values: &object::Value) -> Result<Result<(), String>, Error> {
     let schemas = match schema.map_err(Clone::clone).and_then(Schemas::new) {
         Ok(schemas) => schemas,
         Err(message) => return Ok(Err(message)),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use lockstep_object::Value;
+use percent_encoding::percent_decode_str;
 use regex::Regex;
 
 const URL: &str = "file:///values.schema.json";
@@ -43,7 +44,7 @@ impl<'a> Schemas<'a> {
             }
             return Err(format!("failing loading {url:?}: references to other documents are refused"));
         }
-        let fragment = percent_decode(fragment);
+        let fragment = percent_decode_str(fragment).decode_utf8_lossy();
         if fragment.is_empty() {
             return Ok(self.root);
         }
@@ -51,7 +52,7 @@ impl<'a> Schemas<'a> {
             return follow(self.root, pointer).ok_or_else(|| format!("json-pointer in \"{URL}#/{pointer}\" not found"));
         }
         let missing = || format!("anchor in {reference:?} not found in schema \"{URL}\"");
-        self.anchors.get(fragment.as_str()).copied().ok_or_else(missing)
+        self.anchors.get(&*fragment).copied().ok_or_else(missing)
     }
 
     fn collect_anchors(&mut self, schema: &'a Value, depth: usize) {
@@ -181,22 +182,4 @@ fn follow<'a>(root: &'a Value, pointer: &str) -> Option<&'a Value> {
             _ => None,
         }
     })
-}
-
-fn percent_decode(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        let mut ahead = bytes.clone();
-        let pair = (byte == b'%').then(|| Some((ahead.next()?, ahead.next()?))).flatten();
-        let decoded = pair.and_then(|(a, b)| u8::from_str_radix(std::str::from_utf8(&[a, b]).ok()?, 16).ok());
-        match decoded {
-            Some(decoded) => {
-                out.push(decoded);
-                bytes = ahead;
-            }
-            None => out.push(byte),
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }

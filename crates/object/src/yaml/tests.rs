@@ -319,6 +319,7 @@ proptest! {
         let (objects, diagnostics) = parse_objects("f", &text);
         prop_assert!(objects.is_empty() || diagnostics.iter().all(|diagnostic| diagnostic.place.line > 0));
         locate(&text, 0, &["a", "0", "b"]);
+        check_head(&text);
     }
 
     #[test]
@@ -332,6 +333,43 @@ proptest! {
         for text in [changed.as_str(), removed.as_str(), &text[..at]] {
             parse_objects("f", text);
             locate(text, 0, &["metadata", "labels", "z", "1"]);
+            check_head(text);
         }
+    }
+}
+
+#[test]
+fn a_head_is_what_the_whole_document_says() {
+    let documents = [
+        "kept: {a: 1}\nother: [1, 2]\n",
+        "other: &x [1]\nkept: *x\n",
+        "other: {a: {b: !!int \"x\"}}\nkept: 1\n",
+        "other: .inf\nkept: 1\n",
+        "other: {1: a, null: b}\nkept: 1\n",
+        "other: {<<: {a: 1}}\nkept: 1\n",
+        "other: {[a]: b}\nkept: 1\n",
+        "kept: 1\nkept: 2\n",
+        "kept: 1\nother: {a: b\n",
+        "kept: 1\n---\nkept: 2\n",
+        "kept: 1\n... x\n",
+        "- kept\n",
+        "kept\n",
+        "",
+        "&a kept: 1\nother: *a\n",
+        "? kept\n: 1\n",
+        "other: |\n  text\nkept: >-\n  text\n",
+        "other: \"\\x\"\nkept: 1\n",
+    ];
+    documents.into_iter().for_each(check_head);
+}
+
+fn check_head(text: &str) {
+    let keep = |key: &str| matches!(key, "kept" | "metadata");
+    match (parse_head(text, keep), parse(text)) {
+        (Ok(head), Ok(whole)) if whole.as_map().is_some() => {
+            ["kept", "metadata"].iter().for_each(|key| assert_eq!(head.get(key), whole.get(key), "{text}"));
+        }
+        (Ok(head), Ok(whole)) => assert_eq!(head, whole, "{text}"),
+        (head, whole) => assert_eq!(head.map_err(|e| e.message), whole.map_err(|e| e.message), "{text}"),
     }
 }
