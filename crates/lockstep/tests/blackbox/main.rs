@@ -6,6 +6,7 @@ mod apps;
 mod charts;
 mod docs;
 mod harness;
+mod healthy;
 mod hooks;
 mod keeping;
 mod kubectl;
