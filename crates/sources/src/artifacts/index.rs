@@ -218,6 +218,37 @@ mod tests {
         assert_eq!(check(INDEX, "delta").unwrap(), None);
     }
 
+    /// A text again and again, without ever being there as a whole.
+    struct Repeated {
+        text: &'static [u8],
+        left: u64,
+    }
+
+    impl Read for Repeated {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let at = (self.left % self.text.len() as u64) as usize;
+            let rest = &self.text[if at == 0 { 0 } else { self.text.len() - at }..];
+            let count = rest.len().min(buffer.len()).min(usize::try_from(self.left).unwrap_or(usize::MAX));
+            buffer[..count].copy_from_slice(&rest[..count]);
+            self.left -= count as u64;
+            Ok(count)
+        }
+    }
+
+    #[test]
+    fn of_tens_of_megabytes_only_the_wanted_list_is_held() {
+        const OTHER: &[u8] =
+            b"  other:\n  - version: 1.0.0\n    description: one of very many\n    urls: [other-1.0.0.tgz]\n";
+        let wanted = "  wanted:\n  - version: 1.2.3\n    urls: [wanted-1.2.3.tgz]\n";
+        let left = OTHER.len() as u64 * 500_000;
+        assert!(left > 40 << 20);
+        let index = b"apiVersion: v1\nentries:\n".chain(Repeated { text: OTHER, left }).chain(wanted.as_bytes());
+        let Cut::List(text) = cut(std::io::BufReader::new(index), "wanted").unwrap() else {
+            panic!("it is not cut out")
+        };
+        assert_eq!(text, wanted.replace("  wanted:", "list:"));
+    }
+
     #[test]
     fn the_cut_agrees_with_the_whole() {
         for chart in ["alpha", "beta", "gamma", "delta", "version", "name"] {
