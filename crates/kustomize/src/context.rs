@@ -106,23 +106,38 @@ pub(crate) fn append_known(
     Ok(())
 }
 
-/// Adds generated resources: new ones, or merged into or put in the place of those that exist.
-pub(crate) fn absorb(into: &mut Vec<Resource>, from: Vec<Resource>) -> Result<(), Error> {
-    for mut resource in from {
+/// Adds generated resources: new ones, or merged into or put in the place of those that exist. It finds them by the ids
+/// that they have and had, so that many generators do not each look at all resources.
+pub(crate) struct Absorber<'r> {
+    into: &'r mut Vec<Resource>,
+    places: HashMap<ResId, Vec<usize>>,
+}
+
+impl<'r> Absorber<'r> {
+    pub(crate) fn new(into: &'r mut Vec<Resource>) -> Self {
+        let mut places = HashMap::with_capacity(into.len());
+        for (place, resource) in into.iter().enumerate() {
+            note(&mut places, place, resource);
+        }
+        Self { into, places }
+    }
+
+    /// Adds one resource.
+    pub(crate) fn add(&mut self, mut resource: Resource) -> Result<(), Error> {
         let id = resource.id();
-        let same = |known: &Resource| {
-            !known.node.is_empty() && (known.id().same(&id) || known.previous_ids().iter().any(|old| old.same(&id)))
-        };
-        let places: Vec<usize> =
-            into.iter().enumerate().filter(|(_, known)| same(known)).map(|(place, _)| place).collect();
+        let places = self.places.get(&normal(id.clone())).map_or(&[][..], Vec::as_slice);
         let behavior = resource.memory.behavior;
-        match (places[..].first(), places.len(), behavior) {
-            (None, _, Behavior::Merge | Behavior::Replace) => {
-                return Err(Error::new(format!("id {} does not exist; cannot merge or replace", id.to_go())));
+        match (places, behavior) {
+            ([], Behavior::Merge | Behavior::Replace) => {
+                Err(Error::new(format!("id {} does not exist; cannot merge or replace", id.to_go())))
             }
-            (None, _, _) => append(into, vec![resource])?,
-            (Some(&place), 1, Behavior::Replace | Behavior::Merge) => {
-                let old = &into[place];
+            ([], _) => {
+                note(&mut self.places, self.into.len(), &resource);
+                self.into.push(resource);
+                Ok(())
+            }
+            (&[place], Behavior::Replace | Behavior::Merge) => {
+                let old = &self.into[place];
                 let origin = old.memory.origin.clone();
                 resource.take_metadata_of(old);
                 if behavior == Behavior::Merge {
@@ -130,28 +145,50 @@ pub(crate) fn absorb(into: &mut Vec<Resource>, from: Vec<Resource>) -> Result<()
                     resource.merge_data_of(old, "binaryData");
                     resource.memory.origin = origin.or(resource.memory.origin.take());
                 }
-                into[place] = resource;
+                self.put(place, resource);
+                Ok(())
             }
-            (Some(_), 1, behavior) => {
-                return Err(Error::new(format!(
-                    "id {} exists; can not use behavior: '{}', behavior must be merge or replace",
-                    id.to_go(),
-                    behavior.name()
-                )));
-            }
-            (Some(_), _, _) => {
-                let shown: Vec<String> = places
-                    .iter()
-                    .map(|place| crate::json::to_text(&into[*place].with_internal_annotations()))
-                    .collect();
-                return Err(Error::new(format!(
-                    "found multiple objects [{}] that could accept merge of {id}",
-                    shown.join(" ")
-                )));
+            ([_], behavior) => Err(Error::new(format!(
+                "id {} exists; can not use behavior: '{}', behavior must be merge or replace",
+                id.to_go(),
+                behavior.name()
+            ))),
+            (several, _) => {
+                let shown = several.iter().map(|place| self.into[*place].with_internal_annotations());
+                let shown: Vec<String> = shown.map(|node| crate::json::to_text(&node)).collect();
+                let shown = shown.join(" ");
+                Err(Error::new(format!("found multiple objects [{shown}] that could accept merge of {id}")))
             }
         }
     }
-    Ok(())
+
+    /// Puts a resource in the place of another.
+    fn put(&mut self, place: usize, resource: Resource) {
+        for id in ids(&self.into[place]) {
+            if let Some(places) = self.places.get_mut(&id) {
+                places.retain(|known| *known != place);
+            }
+        }
+        note(&mut self.places, place, &resource);
+        self.into[place] = resource;
+    }
+}
+
+/// Makes a resource known by all its ids; one that was emptied has none.
+fn note(places: &mut HashMap<ResId, Vec<usize>>, place: usize, resource: &Resource) {
+    for id in ids(resource) {
+        let known = places.entry(id).or_default();
+        // Errors name the places in the order of the resources.
+        if let Err(at) = known.binary_search(&place) {
+            known.insert(at, place);
+        }
+    }
+}
+
+/// Returns the ids that a resource has and had.
+fn ids(resource: &Resource) -> impl Iterator<Item = ResId> {
+    let all = (!resource.node.is_empty()).then(|| std::iter::once(resource.id()).chain(resource.previous_ids()));
+    all.into_iter().flatten().map(normal)
 }
 
 /// Groups places of resources by a former name.

@@ -26,6 +26,7 @@ mod generate;
 mod gosyntax;
 mod helm;
 mod id;
+mod image;
 mod json;
 mod json6902;
 mod kustomization;

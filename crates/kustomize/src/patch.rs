@@ -189,9 +189,7 @@ fn selected(
 
 /// Returns the place of the one resource that has, or had, an id.
 fn only_match(resources: &[Resource], id: &ResId) -> Result<usize, Error> {
-    let has = |resource: &Resource| {
-        !resource.node.is_empty() && (resource.id().same(id) || resource.previous_ids().iter().any(|old| old.same(id)))
-    };
+    let has = |resource: &Resource| !resource.node.is_empty() && resource.has_or_had(id);
     let mut places = resources.iter().enumerate().filter(|(_, resource)| has(resource)).map(|(place, _)| place);
     let why = match (places.next(), places.next()) {
         (Some(place), None) => return Ok(place),

@@ -163,6 +163,13 @@ impl Resource {
         self.previous_ids().into_iter().next().unwrap_or_else(|| self.id())
     }
 
+    /// Tells whether the resource has or had an id; most have another name, which costs no copy to see.
+    pub(crate) fn has_or_had(&self, id: &ResId) -> bool {
+        let once = || self.memory.previous.iter().any(|previous| previous.name == id.name);
+        *self.name() == *id.name && self.id().same(id)
+            || once() && self.previous_ids().iter().any(|previous| previous.same(id))
+    }
+
     /// Names the places that a label or annotation of this value is about to be added to.
     pub(crate) fn new_shared(&mut self, value: &str) -> Shared {
         self.memory.shared.push(Scalar::string(value));

@@ -80,16 +80,20 @@ impl Patterns {
 /// Returns the places of the resources that a selector picks, by their first or their present id.
 pub(crate) fn select(resources: &[Resource], selector: &Selector) -> Result<Vec<usize>, Error> {
     let patterns = Patterns::with_labels(selector)?;
-    let fits = |resource: &Resource| {
-        let now = resource.id();
-        patterns.fits_gvk(&now.gvk) && {
+    let picked = |resource: &Resource| {
+        // Most are of another kind, which costs no copy to see.
+        fits(patterns.kind.as_ref(), resource.kind()) && {
+            let now = resource.id();
+            if !patterns.fits_gvk(&now.gvk) {
+                return false;
+            }
             let first = resource.original_id();
             (patterns.fits_namespace(first.effective_namespace()) || patterns.fits_namespace(now.effective_namespace()))
                 && (patterns.fits_name(&first.name) || patterns.fits_name(&now.name))
                 && patterns.fits_labels(resource)
         }
     };
-    Ok(resources.iter().enumerate().filter(|(_, resource)| fits(resource)).map(|(place, _)| place).collect())
+    Ok(resources.iter().enumerate().filter(|(_, resource)| picked(resource)).map(|(place, _)| place).collect())
 }
 
 fn fits(pattern: Option<&Pattern>, text: &str) -> bool {

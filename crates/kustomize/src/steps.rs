@@ -3,9 +3,11 @@
 
 use crate::{
     config::{Config, FieldSpec, merge_specs},
+    context::Absorber,
     error::Error,
     generate, helm,
     id::Gvk,
+    image,
     kustomization::{GeneratorArgs, GeneratorOptions, Image, Patch, ReplacementField, Replica},
     loader::Loader,
     node::Node,
@@ -49,7 +51,7 @@ impl Step {
             Action::Affix(which, text, specs) => transform::affix(resources, text, *which, specs),
             Action::Entries(texts, specs) => transform::entries(resources, texts, specs),
             Action::Replicas(rule, specs) => transform::replicas(resources, rule, specs),
-            Action::Image(rule, specs) => transform::image(resources, rule, specs),
+            Action::Image(rule, specs) => image::change(resources, rule, specs),
             Action::Replacements(rules) => replace::apply(resources, rules, &shared.context.options.limits),
             Action::Hashes => transform::hashes(resources),
             Action::AddValue(value) => value.apply(resources),
@@ -69,6 +71,11 @@ pub(crate) fn generate(target: &Target, gathered: &mut Gathered, shared: &mut Sh
     let global = kustomization.generator_options.as_ref();
     let charts = helm::prepare(target, shared)?;
     let plugins = plugins::generators(target, shared).map_err(|error| error.wrap("loading generator plugins"))?;
+    let nothing = kustomization.config_map_generator.is_empty() && kustomization.secret_generator.is_empty();
+    if nothing && charts.is_empty() && plugins.is_empty() {
+        return Ok(());
+    }
+    let mut into = Absorber::new(&mut gathered.resources);
     let origin = |kind: &str| target.origin.as_ref().map(|origin| origin.of_builtin(target.file_name, kind));
     let with_global = |args: &GeneratorArgs| GeneratorArgs {
         options: GeneratorOptions::with_global(args.options.as_ref(), global),
@@ -76,19 +83,19 @@ pub(crate) fn generate(target: &Target, gathered: &mut Gathered, shared: &mut Sh
     };
     for args in &kustomization.config_map_generator {
         let made = generate::config_map(&target.loader, &with_global(args))?;
-        add_generated(gathered, vec![made], origin("ConfigMapGenerator").as_ref())?;
+        add_generated(&mut into, vec![made], origin("ConfigMapGenerator").as_ref())?;
     }
     for args in &kustomization.secret_generator {
         let made = generate::secret(&target.loader, &with_global(&args.common()), &args.kind)?;
-        add_generated(gathered, vec![made], origin("SecretGenerator").as_ref())?;
+        add_generated(&mut into, vec![made], origin("SecretGenerator").as_ref())?;
     }
     for chart in &charts {
         let made = helm::render(chart, &target.loader, shared)?;
-        add_generated(gathered, made, origin("HelmChartInflationGenerator").as_ref())?;
+        add_generated(&mut into, made, origin("HelmChartInflationGenerator").as_ref())?;
     }
     for plugin in &plugins {
         let made = plugin.generate(&target.loader, shared)?;
-        add_generated(gathered, made, plugin.origin.as_ref())?;
+        add_generated(&mut into, made, plugin.origin.as_ref())?;
     }
     Ok(())
 }

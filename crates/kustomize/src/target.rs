@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     config::{self, Config},
-    context::{Context, absorb, append_known, check_unique, known_ids},
+    context::{Absorber, Context, append_known, check_unique, known_ids},
     error::{Error, quote},
     id::ResId,
     kustomization::Kustomization,
@@ -318,7 +318,7 @@ pub(crate) fn run(steps: &[Step], resources: &mut Vec<Resource>, shared: &Shared
 
 /// Adds generated resources.
 pub(crate) fn add_generated(
-    gathered: &mut Gathered,
+    into: &mut Absorber,
     mut made: Vec<Resource>,
     origin: Option<&Origin>,
 ) -> Result<(), Error> {
@@ -329,5 +329,7 @@ pub(crate) fn add_generated(
             resource.memory.origin = origin.cloned();
         }
     }
-    absorb(&mut gathered.resources, made).map_err(|error| error.wrap(format!("merging from generator {shown}")))
+    made.into_iter()
+        .try_for_each(|resource| into.add(resource))
+        .map_err(|error| error.wrap(format!("merging from generator {shown}")))
 }

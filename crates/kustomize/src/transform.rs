@@ -2,15 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use regex::Regex;
-
 use crate::{
     config::FieldSpec,
     error::{Error, quote},
     fields::{apply, apply_all, set_entry, set_scalar},
     id::{Gvk, ORDER_FIRST, ORDER_LAST, ResId, rank, sort_text},
     json,
-    kustomization::{Image, Replica, SortOptions},
+    kustomization::{Replica, SortOptions},
     node::{Node, Scalar},
     path::{Kind, lookup_create},
     resource::Resource,
@@ -209,104 +207,16 @@ pub(crate) fn entries(
     Ok(())
 }
 
-/// Changes the images that a rule names: in containers wherever they are, and in the configured fields.
-pub(crate) fn image(resources: &mut [Resource], rule: &Image, specs: &[FieldSpec]) -> Result<(), Error> {
-    let pattern = Regex::new(&format!("^{}(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$", rule.name));
-    let Ok(pattern) = pattern else {
-        return Err(Error::new(format!("the image name {} is no pattern", quote(&rule.name))));
-    };
-    for resource in resources.iter_mut().filter(|resource| resource.kind() != "CustomResourceDefinition") {
-        let mut set = |field: &mut Node| {
-            if field.is_null() {
-                return Ok(());
-            }
-            let Node::Scalar(scalar) = &*field else { return Err(show::wrong_kind("ScalarNode", field)) };
-            match changed_image(&scalar.text, rule, &pattern) {
-                Some(changed) => set_scalar(field, &changed, Tag::Open),
-                None => Ok(()),
-            }
-        };
-        containers(&mut resource.node, &mut set)?;
-        apply_all(&mut resource.node, specs, None, &mut set)?;
-    }
-    Ok(())
-}
-
-fn containers(node: &mut Node, set: &mut dyn FnMut(&mut Node) -> Result<(), Error>) -> Result<(), Error> {
-    match node {
-        Node::Map(entries) => {
-            for (key, value) in entries {
-                containers(value, set)?;
-                if !matches!(&*key.text, "containers" | "initContainers") {
-                    continue;
-                }
-                if let Node::List(items) = value {
-                    for item in items.iter_mut() {
-                        match item {
-                            Node::Map(_) => item.get_mut("image").map_or(Ok(()), &mut *set)?,
-                            item if item.is_null() => {}
-                            item => return Err(show::wrong_kind("MappingNode", item)),
-                        }
-                    }
-                }
-            }
-            Ok(())
-        }
-        Node::List(items) => items.iter_mut().try_for_each(|item| containers(item, set)),
-        Node::Scalar(_) => Ok(()),
-    }
-}
-
-fn changed_image(image: &str, rule: &Image, pattern: &Regex) -> Option<String> {
-    if !pattern.is_match(image) {
-        return None;
-    }
-    let (name, mut tag, mut digest) = split_image(image);
-    let name = if rule.new_name.is_empty() { name } else { &rule.new_name };
-    match (!rule.new_tag.is_empty(), !rule.digest.is_empty()) {
-        (true, true) => (tag, digest) = (rule.new_tag.clone(), rule.digest.clone()),
-        (true, false) => (tag, digest) = (rule.new_tag.clone(), String::new()),
-        (false, true) => (tag, digest) = (String::new(), rule.digest.clone()),
-        (false, false) if !rule.tag_suffix.is_empty() => {
-            tag.push_str(&rule.tag_suffix);
-            digest.clear();
-        }
-        (false, false) => {}
-    }
-    let mut changed = name.to_owned();
-    if !tag.is_empty() {
-        changed.push(':');
-        changed.push_str(&tag);
-    }
-    if !digest.is_empty() {
-        changed.push('@');
-        changed.push_str(&digest);
-    }
-    Some(changed)
-}
-
-/// Cuts `name:tag@digest`; a colon before the first slash belongs to the name.
-fn split_image(image: &str) -> (&str, String, String) {
-    let slash = image.find('/').filter(|at| *at > 0).unwrap_or(0);
-    let rest = &image[slash..];
-    let (at, colon) = (rest.find('@').map(|at| at + slash), rest.find(':').map(|at| at + slash));
-    match (at, colon) {
-        (None, None) => (image, String::new(), String::new()),
-        (Some(at), colon) if colon.is_none_or(|colon| at < colon) => {
-            (&image[..at], String::new(), image[at..].trim_start_matches('@').to_owned())
-        }
-        (Some(at), Some(colon)) => (&image[..colon], image[colon + 1..at].to_owned(), image[at + 1..].to_owned()),
-        (_, Some(colon)) => (&image[..colon], image[colon + 1..].to_owned(), String::new()),
-        (Some(at), None) => (&image[..at], String::new(), image[at + 1..].to_owned()),
-    }
-}
-
 /// Sets the number of replicas of the resources of a name.
 pub(crate) fn replicas(resources: &mut [Resource], rule: &Replica, specs: &[FieldSpec]) -> Result<(), Error> {
     let mut found = false;
+    let name = rule.name.as_str();
+    let once = |resource: &Resource| resource.memory.previous.iter().any(|previous| *previous.name == *name);
+    let mut known: Vec<&mut Resource> =
+        resources.iter_mut().filter(|resource| resource.name() == name || once(resource)).collect();
     for spec in specs {
-        let named = |id: &ResId| *id.name == *rule.name && id.gvk.is_selected(&spec.gvk);
-        for resource in resources.iter_mut() {
+        let named = |id: &ResId| *id.name == *name && id.gvk.is_selected(&spec.gvk);
+        for resource in &mut known {
             if !named(&resource.id()) && !resource.previous_ids().iter().any(named) {
                 continue;
             }
