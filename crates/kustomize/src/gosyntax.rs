@@ -119,7 +119,7 @@ fn doubles_below(node: &Node, line: &mut usize, found: &mut Vec<String>) {
 }
 
 /// Prints a tree as Go's `%#v` prints the value that it decodes to.
-fn syntax(node: &Node, top: bool) -> String {
+pub(crate) fn syntax(node: &Node, top: bool) -> String {
     match node {
         Node::Scalar(scalar) => scalar_syntax(scalar),
         Node::List(items) => {

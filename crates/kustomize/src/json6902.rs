@@ -35,6 +35,19 @@ impl JsonPatch {
         self.0.is_empty()
     }
 
+    /// Tells whether an operation takes all annotations away, if only to put others in their place.
+    pub(crate) fn takes_annotations(&self) -> bool {
+        self.0.iter().any(|operation| {
+            let field = |key: &str| operation.get(key).map_or("", Node::text);
+            let path = match field("op") {
+                "add" | "replace" | "remove" => field("path"),
+                "move" => field("from"),
+                _ => return false,
+            };
+            matches!(path, "" | "/metadata" | "/metadata/annotations")
+        })
+    }
+
     /// Applies the patch; afterwards all numbers are floats, as Go's JSON makes them.
     pub(crate) fn apply(&self, node: &mut Node) -> Result<(), Error> {
         to_json(node);

@@ -17,8 +17,8 @@ type Texts = BTreeMap<String, String>;
 record! {
     /// A file `kustomization.yaml`.
     Kustomization "Kustomization" "types.Kustomization" {
-        api_version: String = "apiVersion",
-        kind: String = "kind",
+        api_version: String = "apiVersion" as "TypeMeta.apiVersion",
+        kind: String = "kind" as "TypeMeta.kind",
         metadata: Option<Metadata> = "metadata",
         openapi: Texts = "openapi",
         name_prefix: String = "namePrefix",

@@ -144,7 +144,10 @@ impl Ready {
                     }
                     resource.part_shared();
                     resource.show_memory();
-                    patch.apply(&mut resources[place].node)?;
+                    patch.apply(&mut resource.node)?;
+                    if patch.takes_annotations() {
+                        resource.forget_origin();
+                    }
                 }
                 Ok(())
             }
@@ -240,6 +243,7 @@ fn merge_one(resource: &mut Resource, patch: &Resource, schema: &MergeSchema) ->
         resource.memory.prefixes.clear();
         resource.memory.suffixes.clear();
         resource.memory.needs_hash = false;
+        resource.forget_origin();
     }
     let merged = merge::merge(std::mem::take(&mut resource.node), patch.node.clone(), schema)?;
     resource.node = merged.unwrap_or_default();

@@ -94,6 +94,7 @@ pub(crate) fn document(text: &str, rules: Rules, limits: &Limits) -> Result<Opti
         budget: limits.nodes.max(1),
         depth: 0,
         open_line: has_open_line(text).then(|| text.matches('\n').count() as u64),
+        last_line: if text.ends_with('\n') { u64::MAX } else { text.matches('\n').count() as u64 },
     };
     loop {
         match reader.next()?.data {
@@ -123,11 +124,13 @@ struct Reader<'r> {
     depth: usize,
     /// The last line, if it has content that no newline ends.
     open_line: Option<u64>,
+    /// The last line of the text, which the newline that was added must not move.
+    last_line: u64,
 }
 
 impl Reader<'_> {
     fn next(&mut self) -> Result<Event, Error> {
-        self.parser.parse().map_err(|error| syntax_error(&error, self.rules))
+        self.parser.parse().map_err(|error| syntax_error(&error, self.rules, self.last_line))
     }
 
     fn spend(&mut self, nodes: usize) -> Result<(), Error> {
@@ -213,8 +216,13 @@ impl Reader<'_> {
                 break;
             }
             let line = event.start_mark.line + 1;
-            let Node::Scalar(key) = self.node(event)? else {
-                return Err(Error::new(format!("yaml: line {line}: invalid map key")));
+            let key = match self.node(event)? {
+                Node::Scalar(key) => key,
+                key if self.rules == Rules::V2 => {
+                    let shown = crate::gosyntax::syntax(&key, false);
+                    return Err(Error::new(format!("yaml: invalid map key: {shown}")));
+                }
+                _ => return Err(Error::new(format!("yaml: line {line}: invalid map key"))),
             };
             let event = self.next()?;
             let value = self.node(event)?;
@@ -326,10 +334,10 @@ pub(crate) fn bool_value(text: &str) -> bool {
 }
 
 /// Words a syntax error as go-yaml does, its line counted the way it counts.
-fn syntax_error(error: &libyaml_safer::Error, rules: Rules) -> Error {
+fn syntax_error(error: &libyaml_safer::Error, rules: Rules, last_line: u64) -> Error {
     let scanner = error.kind() == libyaml_safer::ErrorKind::Scanner;
-    let context = error.context_mark().map_or(0, |mark| mark.line);
-    let problem = error.problem_mark().map_or(0, |mark| mark.line);
+    let context = error.context_mark().map_or(0, |mark| mark.line.min(last_line));
+    let problem = error.problem_mark().map_or(0, |mark| mark.line.min(last_line));
     let (first, second) = if rules == Rules::V3 { (context, problem) } else { (problem, context) };
     // go-yaml v2 counts a scanner's line from one only for the problem's own mark.
     let counted = match (first, second) {

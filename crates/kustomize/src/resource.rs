@@ -227,6 +227,12 @@ impl Resource {
         self.memory.previous.push(Previous { name: id.name, namespace, kind: id.gvk.kind });
     }
 
+    /// Forgets where the resource comes from: kustomize keeps that in annotations, which a patch has taken away.
+    pub(crate) fn forget_origin(&mut self) {
+        self.memory.origin = None;
+        self.memory.transformations.clear();
+    }
+
     /// Makes `metadata.annotations` if kustomize would keep something there, for patches that expect the map.
     pub(crate) fn show_memory(&mut self) {
         let memory = &self.memory;

@@ -135,7 +135,9 @@ pub(crate) fn transformations(target: &Target, config: &Config, shared: &mut Sha
         steps.push("ImageTagTransformer", Action::Image(rule.clone(), config.images.clone()));
     }
     if !kustomization.replacements.is_empty() {
-        let rules = replacements(&target.loader, &kustomization.replacements, shared)?;
+        let rules = replacements(&target.loader, &kustomization.replacements, shared).map_err(|error| {
+            trouble("ReplacementTransformer", &replacements_config(&kustomization.replacements))(error)
+        })?;
         steps.push("ReplacementTransformer", Action::Replacements(rules));
     }
     let mut steps = steps.steps;
@@ -210,6 +212,20 @@ fn json_config(patch: &Patch) -> Node {
         node.insert("jsonOp", text);
     }
     node
+}
+
+/// Shows the files of the field `replacements`, the entries whose reading can fail.
+fn replacements_config(entries: &[ReplacementField]) -> Node {
+    let shown = entries.iter().map(|entry| {
+        let mut node = Node::map();
+        if !entry.path.is_empty() {
+            node.insert("path", Node::string(&entry.path));
+        }
+        node
+    });
+    let mut config = Node::map();
+    config.insert("Replacements", Node::List(shown.collect()));
+    config
 }
 
 /// Reads the files that replacements name.
