@@ -4,16 +4,78 @@
 use std::{
     fs,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use lockstep_testkit::git::{HttpOptions, HttpServer, Repo};
 use serde_json::Value;
 
-use crate::harness::{Repository, Up};
+use crate::harness::{Repository, Up, until};
 
 fn render(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_lockstep")).arg("render").arg(folder).args(arguments).output().unwrap()
+}
+
+/// Deploys a folder of a repository and waits until `lockstep up` says that all is healthy.
+async fn becomes_healthy(repository: &Repository, path: &str) {
+    let log = repository.path().join(".git/up.log");
+    let file = fs::File::create(&log).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lockstep"))
+        .arg("up")
+        .arg(repository.path())
+        .args(["--path", path, "--namespace", "apps", "--exit-when-healthy"])
+        .stdin(Stdio::null())
+        .stdout(file.try_clone().unwrap())
+        .stderr(file)
+        .spawn()
+        .unwrap();
+    let what = format!("{path} is healthy");
+    let status = until(&what, &log, async || child.try_wait().unwrap()).await;
+    assert!(status.success(), "{path}: {}", fs::read_to_string(&log).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overlay_of_the_corpus_becomes_healthy() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/kustomize");
+    let repository = Repository::new(&[]);
+    let copied = Command::new("cp").arg("-r").arg(corpus.join("shop")).arg(repository.path()).status().unwrap();
+    assert!(copied.success());
+    repository.commit("shop", &[]);
+    becomes_healthy(&repository, "shop/base").await;
+    becomes_healthy(&repository, "shop/overlays/production").await;
+}
+
+/// The kustomizations of public repositories that need no more than built-in kinds; archives beside the project.
+const PUBLIC: &[(&str, &[&str])] = &[
+    ("argocd-example-apps", &["kustomize-guestbook", "pre-post-sync", "sock-shop"]),
+    (
+        "microservices-demo",
+        &[
+            "kustomize",
+            "kubernetes-manifests",
+            "kustomize/tests/memorystore-with-all-components",
+            "kustomize/tests/spanner-with-all-components",
+        ],
+    ),
+];
+
+/// Checks nothing where the archives are not there: a clone of the project alone has the corpus.
+#[tokio::test(flavor = "multi_thread")]
+async fn kustomizations_of_public_repositories_become_healthy() {
+    let archives = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/repos");
+    for (name, paths) in PUBLIC {
+        let archive = archives.join(format!("{name}.tgz"));
+        if !archive.exists() {
+            continue;
+        }
+        let repository = Repository::new(&[]);
+        let unpacked = Command::new("tar").arg("-C").arg(repository.path()).arg("-xzf").arg(&archive).status().unwrap();
+        assert!(unpacked.success(), "{}", archive.display());
+        repository.commit("all", &[]);
+        for path in *paths {
+            becomes_healthy(&repository, &format!("{name}/{path}")).await;
+        }
+    }
 }
 
 /// What kustomize 5.8.1 printed for each case; recorded by `crates/bench/go/kustomize`.
