@@ -33,6 +33,8 @@ const CURRENT: &str = "current-operation";
 /// What an apply makes of an object.
 pub(crate) struct Applied {
     pub(crate) object: Value,
+    /// Neither the object nor its managers change.
+    pub(crate) unchanged: bool,
 }
 
 /// Converts between the served versions of one resource.
@@ -331,9 +333,8 @@ pub(crate) fn apply(server: &Server, write: &Write<'_>, old: Option<&Object>, ap
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
     let (mut managed, mut times) = old.and_then(decode).unwrap_or_default();
-    if managed.is_empty()
-        && let Some(old) = old
-    {
+    let tracked = !managed.is_empty();
+    if !tracked && let Some(old) = old {
         let time = write.moment.seconds();
         let first =
             update(server, resource, &subresource, BEFORE_FIRST_APPLY, &time, None, old, Managed::new(), Times::new());
@@ -368,6 +369,7 @@ pub(crate) fn apply(server: &Server, write: &Write<'_>, old: Option<&Object>, ap
         ApplyError::Failed(message) => Failure::plain(message),
     })?;
     let managers = strip(outcome.managers);
+    let unchanged = tracked && outcome.object.is_none() && managers == managed;
     let changed = outcome.object.is_some();
     if changed {
         times.insert(key, Text::from(now.as_str()));
@@ -385,7 +387,7 @@ pub(crate) fn apply(server: &Server, write: &Write<'_>, old: Option<&Object>, ap
         object.set_annotation(LAST_APPLIED, &text);
     }
     store(&mut object, &managers, &times);
-    Ok(Applied { object: object.into_value() })
+    Ok(Applied { object: object.into_value(), unchanged })
 }
 
 /// The conflicts that a client-side apply of the same values does not explain.

@@ -185,6 +185,11 @@ impl Server {
     ) -> Outcome<(u16, Object)> {
         let resource = write.resource.clone();
         let outcome = managed::apply(self, write, existing, &applied)?;
+        if let Some(old) = existing.filter(|_| outcome.unchanged) {
+            self.admit_validated(write, Some(old), old)?;
+            crate::advice::on_update(&resource, old, old, &mut write.warnings);
+            return Ok((200, old.clone()));
+        }
         let mut merged = self.settle(&resource, outcome.object)?;
         merged.metadata_mut().insert("name", write.name.as_str());
         if resource.namespaced {
@@ -386,6 +391,9 @@ fn check_identity(call: &Call<'_>, object: &Object) -> Outcome<()> {
 /// Reads the body of an apply.
 pub(crate) fn read_apply(call: &mut Call<'_>, validation: FieldValidation) -> Outcome<Value> {
     let body = call.request.body.clone();
+    if let Some(value) = plain_json(&body) {
+        return Ok(value);
+    }
     let text = std::str::from_utf8(&body)
         .map_err(|_| Failure::bad_request("error decoding YAML: yaml: invalid leading UTF-8 octet"))?;
     let value = lockstep_object::yaml::parse(text).map_err(|error| {
@@ -405,6 +413,25 @@ pub(crate) fn read_apply(call: &mut Call<'_>, validation: FieldValidation) -> Ou
         }
     }
     Ok(value)
+}
+
+/// Reads a body that is JSON and means the same as YAML, which takes a third of the time: no key is there twice, no
+/// number has a point or an exponent, nothing is escaped by number, no tab stands between words.
+fn plain_json(body: &[u8]) -> Option<Value> {
+    if body.first() != Some(&b'{') || body.contains(&b'\t') || body.windows(2).any(|two| two == b"\\u") {
+        return None;
+    }
+    let document = Document::json(body).ok().filter(|document| document.duplicates.is_empty())?;
+    (!has_floats(&document.value)).then_some(document.value)
+}
+
+fn has_floats(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Text(_) => false,
+        Value::List(items) => items.iter().any(has_floats),
+        Value::Map(map) => map.iter().any(|(_, value)| has_floats(value)),
+        number => number.as_i64().is_none(),
+    }
 }
 
 /// The words of a warning about keys that are there twice, without those of an error.
