@@ -202,3 +202,16 @@ async fn a_dependency_that_is_not_vendored_is_fetched_as_its_lock_says() {
     repository.commit("no such chart", &[("chart/Chart.yaml", &meta.replace("name: web", "name: none"))]);
     up.until_message("web", "the dependency none of the chart").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chart_sees_the_time_of_the_commit() {
+    let template =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: seen}\ndata: {now: {{ now | unixEpoch | quote }}}\n";
+    let chart = "apiVersion: v2\nname: shop\nversion: 1.0.0\n";
+    let repository = Repository::new(&[("shop/Chart.yaml", chart), ("shop/templates/a.yaml", template)]);
+    let up = start("clock", &repository).await;
+    up.until_ready("shop", None).await;
+    // The App is older than this commit, and what the chart reads is as before.
+    repository.commit("beside the chart", &[("README.md", "words")]);
+    until_data(&up, "seen", "now", &repository.git(&["log", "-1", "--format=%ct"])).await;
+}
