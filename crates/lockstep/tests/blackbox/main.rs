@@ -11,6 +11,7 @@ mod hooks;
 mod keeping;
 mod kubectl;
 mod kustomize;
+mod parity;
 mod server;
 mod sources;
 
