@@ -62,7 +62,11 @@ fn render(archives: &Path, folder: &Path, case: &Value) -> Command {
         std::fs::write(&file, text).unwrap();
         command.arg("--values").arg(file);
     }
-    LISTS.iter().for_each(|(flag, list)| texts(case, list).for_each(|text| drop(command.args([flag, text]))));
+    for (flag, list) in LISTS {
+        texts(case, list).for_each(|text| {
+            command.args([flag, text]);
+        });
+    }
     command.args(SWITCHES.iter().filter(|(_, said)| case[said] == true).map(|(flag, _)| flag));
     command
 }
