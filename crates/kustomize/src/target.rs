@@ -7,10 +7,10 @@ use crate::{
     context::{Absorber, Context, append_known, check_unique, known_ids},
     error::{Error, quote},
     id::ResId,
+    json,
     kustomization::Kustomization,
     loader::{Loader, shown},
     nameref,
-    node::Node,
     origin::Origin,
     read,
     resource::Resource,
@@ -121,7 +121,7 @@ impl<'a> Target<'a> {
         gathered = self.add_components(gathered, shared).map_err(|error| error.wrap("accumulating components"))?;
         let steps = steps::transformations(self, &gathered.config, shared)?;
         run(&steps, &mut gathered.resources, shared)?;
-        self.validate(&gathered, shared)?;
+        self.validate(&mut gathered, shared)?;
         vars::declare(&mut gathered.vars, &mut gathered.resources, &kustomization.vars)
             .map_err(|error| error.wrap(format!("merging vars {}", vars::shown(&kustomization.vars))))?;
         Ok(gathered)
@@ -261,26 +261,44 @@ impl<'a> Target<'a> {
         Ok(())
     }
 
-    fn validate(&self, gathered: &Gathered, shared: &mut Shared) -> Result<(), Error> {
+    /// Runs the validators: transformers that may add the label `validated-by` and nothing else.
+    fn validate(&self, gathered: &mut Gathered, shared: &mut Shared) -> Result<(), Error> {
         let validators = steps::external(self, &self.kustomization.validators, shared)?;
         for validator in &validators {
-            let mut copy = gathered.resources.clone();
-            validator.apply(&mut copy, shared)?;
-            let without_label = |resource: &Resource| -> Node {
-                let mut node = resource.node.clone();
-                if let Some(labels) = node.get_mut("metadata").and_then(|metadata| metadata.get_mut("labels")) {
-                    labels.remove("validated-by");
-                }
-                node
-            };
-            let same = copy.len() == gathered.resources.len()
-                && copy.iter().zip(&gathered.resources).all(|(a, b)| without_label(a) == without_label(b));
-            if !same {
-                return Err(Error::new("validator shouldn't modify the resource map: nodes unequal"));
+            let before = gathered.resources.clone();
+            validator.apply(&mut gathered.resources, shared)?;
+            let changed = |text: String| Error::new(format!("validator shouldn't modify the resource map: {text}"));
+            if before.len() != gathered.resources.len() {
+                return Err(changed("lists have different number of entries".to_owned()));
+            }
+            for (old, new) in before.iter().zip(&gathered.resources) {
+                nodes_equal(old, new).map_err(changed)?;
             }
         }
         Ok(())
     }
+}
+
+/// The label that a validator leaves.
+const VALIDATED_BY: &str = "validated-by";
+
+/// Compares a resource with what a validator has made of it, in the words of kustomize's `ErrorIfNotEqualSets`.
+fn nodes_equal(old: &Resource, new: &Resource) -> Result<(), String> {
+    let mut new = new.clone();
+    let mut labels = new.texts("labels");
+    let validated = labels.iter().any(|(key, _)| &**key == VALIDATED_BY);
+    if validated {
+        labels.retain(|(key, _)| &**key != VALIDATED_BY);
+        new.set_texts("labels", labels);
+    }
+    // kustomize compares the nodes' places in the file, too: labels that are written again are no longer the same.
+    if old.node == new.node && !(validated && old.node.at(&["metadata", "labels"]).is_some()) {
+        return Ok(());
+    }
+    let json = |resource: &Resource| json::to_text(&resource.with_internal_annotations());
+    let resource = "&resource.Resource{RNode:yaml.RNode{fieldPath:[]string(nil), value:(*yaml.Node)(0xADDR), \
+                    ShouldKeep:false, Match:[]string(nil)}, refVarNames:[]string(nil)}";
+    Err(format!("nodes unequal: \n -- {},\n -- {}\n\n--\n{resource}\n------\n{resource}\n", json(old), json(&new)))
 }
 
 struct Folder {
