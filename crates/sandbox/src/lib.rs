@@ -27,6 +27,7 @@ mod custom;
 mod decode;
 mod defaults;
 mod deleting;
+mod direct;
 mod document;
 mod documents;
 mod expressions;
@@ -74,6 +75,7 @@ mod watching;
 mod writing;
 
 pub use access::User;
+pub use direct::{Answer, AnswerBody, Watching};
 pub use http_service::{SandboxBody, SandboxService};
 pub use moment::Moment;
 pub use request::Request;
