@@ -22,6 +22,8 @@ pub enum WatchEvent {
     Synced {
         /// The uids of all objects.
         uids: HashSet<String>,
+        /// The version of the list, as a number; what came after it is not in it.
+        version: u64,
     },
     /// The watch cannot go on for now; it is tried again.
     Failed(Error),
@@ -172,7 +174,8 @@ impl Watch {
                 Some(WatchEvent::Gone(object))
             }
             "BOOKMARK" if object.annotation("k8s.io/initial-events-end") == Some("true") => {
-                self.uids.take().map(|uids| WatchEvent::Synced { uids })
+                let version = self.version.parse().unwrap_or(u64::MAX);
+                self.uids.take().map(|uids| WatchEvent::Synced { uids, version })
             }
             _ => None,
         })

@@ -1,6 +1,6 @@
 //! What every decision may look at.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use lockstep_api::{AppHealth, Phase};
@@ -13,12 +13,9 @@ use crate::{AppId, Live};
 pub struct LiveIndex {
     objects: HashMap<ObjectKey, Live>,
     by_app: HashMap<Text, HashSet<ObjectKey>>,
-    /// The ids of objects that went, the last of them: an answer about one of them came too late.
-    gone: VecDeque<Text>,
+    /// The versions in which objects went whose apply has no answer yet: an answer from before brings none back.
+    gone: HashMap<ObjectKey, u64>,
 }
-
-/// An answer is not later than as many deletions.
-const GONE: usize = 256;
 
 impl LiveIndex {
     /// Returns the facts of an object.
@@ -42,16 +39,16 @@ impl LiveIndex {
     }
 
     /// Sets the facts of an object, unless they are older than what is known. Tells whether they were taken.
+    ///
+    /// Versions of one kind grow, whatever object they are of (KEP-5504), so also an object's predecessor of the
+    /// same name is known to be older.
     pub fn insert(&mut self, key: &ObjectKey, live: Live) -> bool {
-        if self.gone.contains(&live.uid) {
+        let known = self.objects.get(key).map(|known| known.version).max(self.gone.get(key).copied());
+        if known.is_some_and(|known| known > live.version) {
             return false;
         }
-        if let Some(known) = self.objects.get(key) {
-            if known.uid == live.uid && known.version > live.version {
-                return false;
-            }
-            self.forget_owner(key);
-        }
+        self.gone.remove(key);
+        self.forget_owner(key);
         if let Some(app) = &live.app {
             self.by_app.entry(app.clone()).or_default().insert(key.clone());
         }
@@ -59,13 +56,22 @@ impl LiveIndex {
         true
     }
 
-    /// Removes an object that went.
-    pub fn remove(&mut self, key: &ObjectKey) -> Option<Live> {
+    /// Removes an object that went in this version, unless what is known is newer. With `awaited`, older facts that
+    /// still come are no news either, until [`LiveIndex::forget_gone`].
+    pub fn remove(&mut self, key: &ObjectKey, version: u64, awaited: bool) -> Option<Live> {
+        if self.objects.get(key).is_some_and(|known| known.version > version) {
+            return None;
+        }
+        if awaited {
+            self.gone.insert(key.clone(), version);
+        }
         self.forget_owner(key);
-        let gone = self.objects.remove(key)?;
-        self.gone.truncate(GONE - 1);
-        self.gone.push_front(gone.uid.clone());
-        Some(gone)
+        self.objects.remove(key)
+    }
+
+    /// Forgets that an object went; nothing from before it went can come any more.
+    pub fn forget_gone(&mut self, key: &ObjectKey) {
+        self.gone.remove(key);
     }
 
     /// Returns the objects of a kind whose facts are as asked for.

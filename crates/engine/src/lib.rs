@@ -11,11 +11,13 @@
 #![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+mod claims;
 mod context;
 mod desired;
 mod drift;
 mod event;
 mod facts;
+mod fleet;
 mod inventory;
 mod live;
 mod marks;
@@ -34,6 +36,7 @@ pub use drift::{Attribution, attribute};
 pub use event::{
     AppId, ApplyOptions, Effect, Event, Notice, Problem, ProblemKind, Rejected, Respect, RevisionInfo, Ticket, Wanted,
 };
+pub use fleet::{Fleet, ProjectRules};
 pub use inventory::{Inventory, Record};
 pub use live::Live;
 pub use marks::{Marks, PruneMark};

@@ -47,7 +47,7 @@ impl Live {
         };
         Self {
             uid: object.str_at(&["metadata", "uid"]).into(),
-            version: object.str_at(&["metadata", "resourceVersion"]).parse().unwrap_or_default(),
+            version: Self::version_of(object),
             owned: owned_digest(object, FIELD_MANAGER).unwrap_or_default(),
             status: health.status,
             message: health.message.into(),
@@ -57,6 +57,11 @@ impl Live {
             marks,
             hook_run: object.annotation(HOOK_RUN).map(Text::from),
         }
+    }
+
+    /// Returns the server's version of an object as a number.
+    pub fn version_of(object: &Object) -> u64 {
+        object.str_at(&["metadata", "resourceVersion"]).parse().unwrap_or_default()
     }
 }
 

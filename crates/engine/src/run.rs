@@ -309,6 +309,11 @@ impl Run {
         }
     }
 
+    /// Does not wait any more until this object is gone.
+    pub(crate) fn leave(&mut self, key: &ObjectKey) {
+        self.going.remove(key);
+    }
+
     fn delete(&mut self, keys: Vec<(ObjectKey, Text)>) -> Next {
         self.going = keys.iter().map(|(key, _)| key.clone()).collect();
         Next::Delete(keys)

@@ -42,6 +42,8 @@ pub struct AppState {
     pub(crate) project_windows: Arc<[SyncWindow]>,
     /// How many syncs that owed hooks have ended.
     pub(crate) runs: u64,
+    /// The digest of a sync that owed hooks and was superseded before it ended.
+    pub(crate) superseded: Option<u64>,
     /// The revision that an atomic App went back from.
     pub(crate) held: String,
     /// Whether the App is deleted with hooks.
@@ -164,6 +166,7 @@ impl AppState {
             rules: Arc::default(),
             project_windows: Arc::default(),
             runs: status.runs,
+            superseded: None,
             held: status.held_revision.clone(),
             deletion_hooks: status.deletion_hooks,
             missed: BTreeMap::new(),
@@ -227,6 +230,37 @@ impl AppState {
     /// Tells whether nothing is under way.
     pub fn is_idle(&self) -> bool {
         matches!(self.activity, Activity::Idle) && self.in_flight.is_empty()
+    }
+
+    /// Tells whether a sync is under way.
+    pub fn is_syncing(&self) -> bool {
+        matches!(self.activity, Activity::Running(_))
+    }
+
+    /// Tells whether the deletion of the App was asked for.
+    pub fn is_deleting(&self) -> bool {
+        self.deleting
+    }
+
+    /// Tells whether the last sync went well, with objects of this digest, and none is asked for since.
+    pub fn is_synced_to(&self, digest: u64) -> bool {
+        let asked = !self.refresh.is_empty() && self.refresh != self.refreshed;
+        self.synced.is_some() && self.synced_digest == digest && self.problem.is_none() && !asked
+    }
+
+    /// Tells whether something went wrong that was not mended since.
+    pub fn has_failed(&self) -> bool {
+        self.problem.is_some()
+    }
+
+    /// Returns the annotation that asks for a sync.
+    pub fn refresh(&self) -> &str {
+        &self.refresh
+    }
+
+    /// Tells whether an apply of this object has no answer yet.
+    pub(crate) fn awaits(&self, key: &ObjectKey) -> bool {
+        self.in_flight.contains_key(key)
     }
 
     /// Tells whether a kind is missing that the App needs.

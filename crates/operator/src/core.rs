@@ -1,32 +1,21 @@
 //! The one task that owns all state: takes messages, lets the engine decide, has the effects performed.
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use jiff::Timestamp;
-use lockstep_api::{
-    API_VERSION, App, AppStatus, CONFIRM_PRUNE, Deletion, HealthRule, Outcome, REFRESH, SYNC_RESOURCES,
-};
+use lockstep_api::{API_VERSION, App, AppSpec, CONFIRM_PRUNE, Deletion, HealthRule, Outcome, REFRESH, SYNC_RESOURCES};
 use lockstep_cluster::{Cluster, Resource, Watch, WatchEvent};
 use lockstep_engine::{
-    AppId, AppState, Context, DependencyFacts, Effect, Event, Live, LiveIndex, Notice, RevisionInfo, Scope, Ticket,
-    Wanted,
+    AppId, AppState, Effect, Event, Fleet, Notice, ProjectRules, RevisionInfo, Scope, Ticket, Wanted,
 };
 use lockstep_health::Rules;
-use lockstep_object::{Gk, Gvk, Object, ObjectKey};
+use lockstep_object::{Gk, Gvk, Object};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
     task::{AbortHandle, JoinSet},
 };
 
 use crate::{
-    AppView, Handle, Settings, Told,
-    claims::{Claimed, Claims},
-    explain,
+    AppView, Handle, Settings, Told, explain,
     follow::Fetchers,
     health_rules,
     listening::{Listening, News},
@@ -68,34 +57,18 @@ enum Answer {
     Nothing,
 }
 
-/// An App and what belongs to it outside the engine.
+/// What belongs to an App outside the engine.
+#[derive(Default)]
 struct Entry {
-    state: AppState,
     uid: String,
     /// When the App was made, in seconds since 1970.
     created: i64,
     version: String,
     finalizers: Vec<String>,
-    /// What the engine was last told, to tell news from our own writes.
-    seen: Option<Seen>,
-    wanted: Wanted,
-    /// How its objects are judged.
-    rules: Arc<Rules>,
-    /// The project's part of these rules.
-    project_rules: Vec<HealthRule>,
+    /// The App's and its project's health rules.
+    health_rules: Vec<HealthRule>,
     sources: Vec<Listed>,
     kept: Option<Kept>,
-    writing: bool,
-    pending: Option<Box<AppStatus>>,
-}
-
-/// What of an App is news.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Seen {
-    generation: i64,
-    asked: [String; 3],
-    deleting: bool,
-    finalizer: bool,
 }
 
 /// An explanation is worth no longer wait: the sync has failed already. Less than the engine waits.
@@ -111,18 +84,14 @@ pub(crate) struct Core {
     rules: Arc<Rules>,
     watches: Arc<Watches>,
     renderer: Arc<Renderer>,
+    fleet: Fleet,
     apps: HashMap<AppId, Entry>,
     projects: Projects,
     projects_known: bool,
     /// News of Apps from before the Projects were known.
     early: Vec<WatchEvent>,
     sources: Listening,
-    live: LiveIndex,
-    claims: Claims,
-    dependents: HashMap<AppId, HashSet<AppId>>,
-    timers: BinaryHeap<Reverse<(Timestamp, AppId)>>,
     tasks: JoinSet<Answer>,
-    random: u64,
     stopping: bool,
 }
 
@@ -147,17 +116,13 @@ impl Core {
             rules,
             watches,
             renderer,
+            fleet: Fleet::new(u64::from(std::process::id()) ^ 0x9e37_79b9_7f4a_7c15),
             apps: HashMap::new(),
             projects: Projects::default(),
             projects_known: false,
             early: Vec::new(),
             sources: Listening::new(fetchers, handle.messages.clone()),
-            live: LiveIndex::default(),
-            claims: Claims::default(),
-            dependents: HashMap::new(),
-            timers: BinaryHeap::new(),
             tasks: JoinSet::new(),
-            random: u64::from(std::process::id()) ^ 0x9e37_79b9_7f4a_7c15,
             stopping: false,
         }
     }
@@ -167,6 +132,7 @@ impl Core {
         let followers = self.follow_resources();
         while !(self.stopping && self.tasks.is_empty()) {
             let wait = self.until_next_timer();
+            self.fleet.set_saturated(self.cluster.is_saturated());
             tokio::select! {
                 Some(answer) = self.tasks.join_next() => match answer {
                     Ok(answer) => self.take_answer(answer),
@@ -176,7 +142,13 @@ impl Core {
                     Some(message) => self.take(message),
                     None => self.stopping = true,
                 },
-                () = tokio::time::sleep(wait) => self.fire_timers(),
+                () = tokio::time::sleep(wait) => self.fleet.wake_due(crate::now()),
+            }
+            for id in self.fleet.take_synced_or_failed() {
+                self.record_release(&id);
+            }
+            for (id, effect) in self.fleet.take_effects() {
+                self.perform(&id, effect);
             }
         }
         self.write_last_statuses().await;
@@ -186,17 +158,12 @@ impl Core {
 
     /// Writes what nobody has waited long enough for, so that the next operator begins where this one ends.
     async fn write_last_statuses(&mut self) {
-        let ids: Vec<AppId> = self.apps.keys().cloned().collect();
-        for id in ids {
-            let Some(entry) = self.apps.get(&id) else { continue };
-            let facts = self.with_context(|context| entry.state.facts(context));
-            if entry.pending.is_some() || entry.state.is_behind(&facts) {
-                let cluster = self.cluster.clone();
-                self.tasks.spawn(async move {
-                    perform::write_status(cluster, id, Box::new(facts)).await;
-                    Answer::Nothing
-                });
-            }
+        for (id, status) in self.fleet.unwritten(crate::now()) {
+            let cluster = self.cluster.clone();
+            self.tasks.spawn(async move {
+                perform::write_status(cluster, id, Box::new(status)).await;
+                Answer::Nothing
+            });
         }
         while self.tasks.join_next().await.is_some() {}
     }
@@ -229,19 +196,10 @@ impl Core {
     }
 
     fn until_next_timer(&self) -> Duration {
-        let Some(Reverse((at, _))) = self.timers.peek() else { return Duration::from_secs(3600) };
+        let Some(at) = self.fleet.next_wake() else { return Duration::from_secs(3600) };
         let millis = at.duration_since(crate::now()).as_millis().clamp(0, 3_600_000);
         // Rounded up, so that it does not fire just before its time.
         Duration::from_millis(u64::try_from(millis).unwrap_or(0) + 1)
-    }
-
-    fn fire_timers(&mut self) {
-        let now = crate::now();
-        while self.timers.peek().is_some_and(|Reverse((at, _))| *at <= now) {
-            if let Some(Reverse((_, id))) = self.timers.pop() {
-                self.step(&id, Event::Wake);
-            }
-        }
     }
 
     // Messages.
@@ -269,15 +227,7 @@ impl Core {
         match event {
             WatchEvent::Live(object) => self.app_changed(&object),
             WatchEvent::Gone(object) => self.app_gone(&AppId::new(object.namespace(), object.name())),
-            WatchEvent::Synced { uids } => {
-                let gone: Vec<AppId> = self
-                    .apps
-                    .iter()
-                    .filter(|(_, entry)| !uids.contains(&entry.uid))
-                    .map(|(id, _)| id.clone())
-                    .collect();
-                gone.iter().for_each(|id| self.app_gone(id));
-            }
+            WatchEvent::Synced { uids, .. } => self.fleet.missing_of(&uids).iter().for_each(|id| self.app_gone(id)),
             WatchEvent::Failed(error) => tracing::warn!(%error, "the watch over Apps is interrupted"),
         }
     }
@@ -296,72 +246,53 @@ impl Core {
         };
         let meta = app.metadata.clone();
         let annotation = |name: &str| meta.annotations.get(name).cloned().unwrap_or_default();
-        let (refresh, resources, confirm) =
-            (annotation(REFRESH), annotation(SYNC_RESOURCES), annotation(CONFIRM_PRUNE));
-        let finalizer = meta.finalizers.iter().any(|name| name == lockstep_api::FINALIZER);
-        let deleting = meta.deletion_timestamp.is_some();
-        let seen = Seen {
-            generation: meta.generation,
-            asked: [refresh.clone(), resources.clone(), confirm.clone()],
-            deleting,
-            finalizer,
-        };
         let App { spec, status, .. } = app;
-        let entry = self
-            .apps
-            .entry(id.clone())
-            .or_insert_with(|| Entry::new(AppState::new(id.clone(), status), Arc::clone(&self.rules)));
-        entry.uid = meta.uid;
-        let created = meta.creation_timestamp.and_then(|time| time.parse::<Timestamp>().ok());
-        entry.created = created.map_or(0, Timestamp::as_second);
-        entry.version = meta.resource_version;
-        entry.finalizers = meta.finalizers;
-        if entry.seen.as_ref() == Some(&seen) {
-            return;
-        }
-        entry.seen = Some(seen);
         let spec = Arc::new(spec);
-        let again = entry.wanted.spec.health_rules != spec.health_rules && entry.wanted.generation > 0;
-        for dependency in &spec.depends_on {
-            let namespace = dependency.namespace.as_ref().unwrap_or(&id.namespace);
-            let dependency = AppId::new(namespace, &dependency.name);
-            self.dependents.entry(dependency).or_default().insert(id.clone());
-        }
-        self.listen(&id, source::sources_of(&spec.source, &id.namespace));
         let wanted = Wanted {
-            spec,
+            spec: Arc::clone(&spec),
             generation: meta.generation,
-            refresh,
-            resources,
-            confirm,
-            deleting,
-            finalizer,
+            refresh: annotation(REFRESH),
+            resources: annotation(SYNC_RESOURCES),
+            confirm: annotation(CONFIRM_PRUNE),
+            deleting: meta.deletion_timestamp.is_some(),
+            finalizer: meta.finalizers.iter().any(|name| name == lockstep_api::FINALIZER),
             ..Wanted::default()
         };
-        self.tell_spec(&id, wanted);
-        if again {
-            self.judge_again(&id);
+        let first = !self.apps.contains_key(&id);
+        let rules = self.project_rules(&id, &spec);
+        let entry = self.apps.entry(id.clone()).or_default();
+        entry.uid.clone_from(&meta.uid);
+        let created = meta.creation_timestamp.and_then(|time| time.parse::<jiff::Timestamp>().ok());
+        entry.created = created.map_or(0, jiff::Timestamp::as_second);
+        entry.version = meta.resource_version;
+        entry.finalizers = meta.finalizers;
+        if !self.fleet.see_app(&id, &meta.uid, wanted, status, rules, crate::now()) {
+            return;
         }
+        self.listen(&id, source::sources_of(&spec.source, &id.namespace));
+        self.judge_again_if_changed(&id, &spec, first);
         self.tell_last_news(&id);
     }
 
-    /// Tells an App what is wanted, with what its project says.
-    fn tell_spec(&mut self, id: &AppId, mut wanted: Wanted) {
-        let project = self.projects.rules_for(id, &wanted.spec).unwrap_or_default();
-        let own = wanted.spec.health_rules.iter().chain(&project.health_rules);
-        let (rules, problems) = health_rules::over(&self.rules, own);
-        wanted.windows = project.windows.into();
-        wanted.problems = problems;
-        let Some(entry) = self.apps.get_mut(id) else { return };
-        entry.rules = rules;
-        entry.wanted = wanted.clone();
-        self.step(id, Event::Spec(Box::new(wanted)));
+    /// Returns what an App's project says about it, and how its objects are judged.
+    fn project_rules(&self, id: &AppId, spec: &AppSpec) -> ProjectRules {
+        let project = self.projects.rules_for(id, spec).unwrap_or_default();
+        let own = spec.health_rules.iter().chain(&project.health_rules);
+        let (health, problems) = health_rules::over(&self.rules, own);
+        ProjectRules { health, windows: project.windows.into(), problems }
     }
 
-    /// Judges an App's objects anew: its health rules are others than before.
-    fn judge_again(&self, id: &AppId) {
-        let Some(entry) = self.apps.get(id) else { return };
-        for (key, record) in entry.state.inventory().iter() {
+    /// Judges an App's objects anew if its health rules are others than before.
+    fn judge_again_if_changed(&mut self, id: &AppId, spec: &AppSpec, first: bool) {
+        let project = self.projects.rules_for(id, spec).unwrap_or_default();
+        let rules: Vec<HealthRule> = spec.health_rules.iter().chain(&project.health_rules).cloned().collect();
+        let Some(entry) = self.apps.get_mut(id) else { return };
+        let before = std::mem::replace(&mut entry.health_rules, rules);
+        if first || before == entry.health_rules {
+            return;
+        }
+        let Some(state) = self.fleet.app(id) else { return };
+        for (key, record) in state.inventory().iter() {
             let (key, version) = (key.clone(), record.version.clone());
             let (cluster, messages) = (self.cluster.clone(), self.messages.clone());
             tokio::spawn(async move {
@@ -377,16 +308,7 @@ impl Core {
     fn app_gone(&mut self, id: &AppId) {
         let Some(entry) = self.apps.remove(id) else { return };
         self.sources.change(id, &entry.sources, &[]);
-        self.claims.release(id);
-        self.wake_dependents(id);
-        self.claims_changed();
-    }
-
-    /// Objects became free: Apps that were refused because of them ask again.
-    fn claims_changed(&mut self) {
-        let refused: Vec<AppId> =
-            self.apps.iter().filter(|(_, entry)| entry.state.waits_for_claim()).map(|(id, _)| id.clone()).collect();
-        refused.iter().for_each(|id| self.step(id, Event::ClaimsChanged));
+        self.fleet.forget_app(id, crate::now());
     }
 
     fn take_project(&mut self, event: WatchEvent) {
@@ -411,16 +333,9 @@ impl Core {
             }
         }
         for id in self.apps.keys().cloned().collect::<Vec<_>>() {
-            let Some(entry) = self.apps.get(&id) else { continue };
-            let (wanted, before) = (entry.wanted.clone(), self.projects.rules_for(&id, &entry.wanted.spec).ok());
-            let rules = before.map(|project| project.health_rules).unwrap_or_default();
-            let again = entry.project_rules != rules;
-            self.tell_spec(&id, wanted);
-            if again && let Some(entry) = self.apps.get_mut(&id) {
-                entry.project_rules = rules;
-                self.judge_again(&id);
-            }
-            self.step(&id, Event::RulesChanged);
+            let Some(spec) = self.fleet.app(&id).map(|state| Arc::clone(state.spec())) else { continue };
+            self.fleet.rules_changed(&id, self.project_rules(&id, &spec), crate::now());
+            self.judge_again_if_changed(&id, &spec, false);
         }
     }
 
@@ -432,9 +347,7 @@ impl Core {
 
     /// The definitions of kinds changed: Apps that wait for a kind look again.
     fn kinds_changed(&mut self) {
-        let waiting: Vec<AppId> =
-            self.apps.iter().filter(|(_, entry)| entry.state.waits_for_kind()).map(|(id, _)| id.clone()).collect();
-        if waiting.is_empty() {
+        if !self.fleet.kinds_changed(crate::now()) {
             return;
         }
         let cluster = self.cluster.clone();
@@ -445,7 +358,6 @@ impl Core {
             }
             Answer::Nothing
         });
-        waiting.iter().for_each(|id| self.step(id, Event::KindsChanged));
     }
 
     // Sources.
@@ -463,7 +375,7 @@ impl Core {
     fn tell_last_news(&mut self, id: &AppId) {
         let Some(snapshot) = self.snapshot_of(id) else { return };
         let news = snapshot.map(|snapshot| snapshot.revision.clone());
-        self.step(id, Event::Resolved(news));
+        self.fleet.resolved(id, news, crate::now());
     }
 
     fn snapshot_of(&self, id: &AppId) -> Option<News> {
@@ -474,92 +386,23 @@ impl Core {
 
     fn take_watched(&mut self, gk: &Gk, event: WatchEvent) {
         match event {
-            WatchEvent::Live(object) => self.object_changed(object),
-            WatchEvent::Gone(object) => self.object_gone(&object.key()),
-            WatchEvent::Synced { uids } => {
-                let gone = self.live.keys_of(gk, |live| !uids.contains(live.uid.as_str()));
-                gone.iter().for_each(|key| self.object_gone(key));
+            WatchEvent::Live(object) => self.fleet.object_changed(object, &self.rules, crate::now()),
+            WatchEvent::Gone(object) => self.fleet.object_gone(&object, crate::now()),
+            WatchEvent::Synced { uids, version } => {
+                self.fleet.kind_listed(gk, &uids, version, crate::now());
                 self.watches.synced(gk);
             }
             WatchEvent::Failed(_) => {}
         }
     }
 
-    fn object_changed(&mut self, object: Object) {
-        let key = object.key();
-        let owner = self.owner_of(&key).and_then(|owner| self.apps.get(&owner));
-        let rules = owner.map_or(&self.rules, |entry| &entry.rules);
-        let live = Live::of(&object, rules, crate::now());
-        if !self.live.insert(&key, live) {
-            return;
-        }
-        if let Some(owner) = self.owner_of(&key) {
-            self.step(&owner, Event::Live { key, object: Some(Arc::new(object)) });
-        }
-    }
-
-    fn object_gone(&mut self, key: &ObjectKey) {
-        let owner = self.owner_of(key);
-        if self.live.remove(key).is_none() {
-            return;
-        }
-        if let Some(owner) = owner {
-            self.step(&owner, Event::Live { key: key.clone(), object: None });
-        }
-    }
-
-    /// Finds whose an object is: the App that claims it, else the one that its label names.
-    fn owner_of(&self, key: &ObjectKey) -> Option<AppId> {
-        self.claims.owner(key).cloned().or_else(|| self.labelled(key))
-    }
-
-    /// Returns the App that an object's label names, if there is such an App.
-    fn labelled(&self, key: &ObjectKey) -> Option<AppId> {
-        let (namespace, name) = self.live.get(key)?.app.as_ref()?.split_once('.')?;
-        Some(AppId::new(namespace, name)).filter(|id| self.apps.contains_key(id))
-    }
-
-    // Decisions and their effects.
-
-    fn with_context<R>(&self, look: impl FnOnce(&Context<'_>) -> R) -> R {
-        let dependency = |id: &AppId| self.facts_of(id);
-        let saturated = self.cluster.is_saturated();
-        look(&Context { saturated, now: crate::now(), random: self.random, live: &self.live, dependency: &dependency })
-    }
-
-    fn facts_of(&self, id: &AppId) -> Option<DependencyFacts> {
-        let entry = self.apps.get(id)?;
-        let nobody = |_: &AppId| None;
-        let context = Context { saturated: false, now: crate::now(), random: 0, live: &self.live, dependency: &nobody };
-        Some(entry.state.dependency_facts(&context))
-    }
-
-    fn step(&mut self, id: &AppId, event: Event) {
-        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        // The state is taken out while it decides, so that the others can be looked at.
-        let Some(mut entry) = self.apps.remove(id) else { return };
-        let watched = self.dependents.contains_key(id);
-        let facts = |core: &Self, entry: &Entry| core.with_context(|context| entry.state.dependency_facts(context));
-        let before = watched.then(|| facts(self, &entry));
-        let recorded = entry.synced_or_failed();
-        let effects = self.with_context(|context| entry.state.step(event, context));
-        let after = watched.then(|| facts(self, &entry));
-        if entry.synced_or_failed() != recorded {
-            self.record_release(id, &entry);
-        }
-        self.apps.insert(id.clone(), entry);
-        for effect in effects {
-            self.perform(id, effect);
-        }
-        if before != after {
-            self.wake_dependents(id);
-        }
-    }
+    // Effects and their answers.
 
     /// Writes Helm's record of a release that was synced or failed to, where it is kept.
-    fn record_release(&mut self, id: &AppId, entry: &Entry) {
+    fn record_release(&mut self, id: &AppId) {
+        let (Some(entry), Some(state)) = (self.apps.get(id), self.fleet.app(id)) else { return };
         let Some(record) = entry.kept.as_ref().and_then(|kept| kept.record.clone()) else { return };
-        let (outcome, reason) = match entry.state.last_failure() {
+        let (outcome, reason) = match state.last_failure() {
             Some(failure) => (Outcome::Failed, failure.reason.clone()),
             None => (Outcome::Succeeded, String::new()),
         };
@@ -573,22 +416,23 @@ impl Core {
         });
     }
 
-    fn wake_dependents(&mut self, id: &AppId) {
-        let dependents: Vec<AppId> = self.dependents.get(id).into_iter().flatten().cloned().collect();
-        dependents.iter().for_each(|dependent| self.step(dependent, Event::Wake));
-    }
-
     fn perform(&mut self, id: &AppId, effect: Effect) {
         let (cluster, app) = (self.cluster.clone(), id.clone());
         match effect {
-            Effect::WakeAt(at) => self.timers.push(Reverse((at, app))),
-            Effect::Status(status) => self.write_status(id, status),
+            // The fleet keeps the timers.
+            Effect::WakeAt(_) => {}
+            Effect::Status(status) => {
+                self.tasks.spawn(async move {
+                    let again = perform::write_status(cluster, app.clone(), status).await;
+                    Answer::StatusWritten(app, again)
+                });
+            }
             Effect::Notify(notice) => self.notify(id, notice),
             _ if self.stopping => {}
             Effect::Render { ticket, revision } => self.render(id, ticket, &revision),
             Effect::Apply { key, version, body, digest, options } => {
-                let known = self.live.get(&key).map(|live| live.version);
-                let rules = self.apps.get(id).map_or_else(|| Arc::clone(&self.rules), |entry| Arc::clone(&entry.rules));
+                let known = self.fleet.live().get(&key).map(|live| live.version);
+                let rules = Arc::clone(self.fleet.rules_of(id).unwrap_or(&self.rules));
                 let apply = Apply { key, version, body, digest, options, known };
                 self.tasks.spawn(async move { Answer::Event(app, perform::apply(cluster, rules, apply).await) });
             }
@@ -618,7 +462,7 @@ impl Core {
                 let Some(entry) = self.apps.get(id) else { return };
                 let (version, finalizers) = (entry.version.clone(), entry.finalizers.clone());
                 let ours = effect == Effect::AddFinalizer;
-                let release = entry.release_to_remove(id).filter(|_| !ours);
+                let release = self.fleet.app(id).and_then(|state| release_to_remove(state, id)).filter(|_| !ours);
                 self.tasks.spawn(async move {
                     if let Some((namespace, name)) = release
                         && let Err(error) = records::remove(&cluster, &namespace, &name).await
@@ -637,11 +481,11 @@ impl Core {
     fn render(&mut self, id: &AppId, ticket: Ticket, revision: &RevisionInfo) {
         let newest = self.snapshot_of(id).and_then(Result::ok);
         let newest = newest.filter(|snapshot| snapshot.revision.id == revision.id);
-        let Some(entry) = self.apps.get(id) else { return };
-        let spec = Arc::clone(entry.state.spec());
+        let (Some(entry), Some(state)) = (self.apps.get(id), self.fleet.app(id)) else { return };
+        let spec = Arc::clone(state.spec());
         let rules = self.projects.rules_for(id, &spec);
         let (kept, uid, created, name) = (entry.kept.clone(), entry.uid.clone(), entry.created, id.clone());
-        let owned = entry.state.inventory().iter();
+        let owned = state.inventory().iter();
         let mut kinds: Vec<Gvk> = Vec::new();
         for (key, record) in owned {
             if !kinds.iter().any(|kind| kind.kind == key.kind && kind.group == key.group) {
@@ -668,14 +512,9 @@ impl Core {
 
     fn take_answer(&mut self, answer: Answer) {
         match answer {
-            Answer::Event(id, event) => {
-                if let Event::Applied { key, result: Ok(live), .. } = &event {
-                    self.live.insert(key, live.clone());
-                }
-                self.step(&id, event);
-            }
+            Answer::Event(id, event) => self.fleet.answered(&id, event, crate::now()),
             Answer::Rendered(id, ticket, done) => self.rendered(&id, ticket, done),
-            Answer::StatusWritten(id, again) => self.status_written(&id, again),
+            Answer::StatusWritten(id, again) => self.fleet.status_written(&id, again, crate::now()),
             Answer::FinalizerLost(id) => self.look_again(id),
             Answer::Nothing => {}
         }
@@ -683,8 +522,8 @@ impl Core {
 
     /// The App is decided about once more, as it is by then.
     fn look_again(&mut self, id: AppId) {
-        if let Some(entry) = self.apps.get_mut(&id) {
-            entry.seen = None;
+        if self.apps.contains_key(&id) {
+            self.fleet.look_again(&id);
             tokio::spawn(perform::look_again(self.cluster.clone(), id, self.messages.clone()));
         }
     }
@@ -693,45 +532,7 @@ impl Core {
         let Some(entry) = self.apps.get_mut(id) else { return };
         entry.kept = done.kept;
         if done.rendered { &self.metrics.rendered } else { &self.metrics.kept }.inc();
-        let claimed = match &done.result {
-            Ok(prepared) => {
-                let wanted: Vec<&ObjectKey> = prepared.desired.iter().map(|one| &one.key).collect();
-                let mut claims = std::mem::take(&mut self.claims);
-                let claimed = claims.replace(id, &wanted, |key| self.labelled(key));
-                self.claims = claims;
-                claimed
-            }
-            Err(_) => Claimed::default(),
-        };
-        self.step(id, Event::Rendered { ticket, result: done.result, conflicts: claimed.conflicts });
-        if claimed.released {
-            self.claims_changed();
-        }
-    }
-
-    fn write_status(&mut self, id: &AppId, status: Box<AppStatus>) {
-        let Some(entry) = self.apps.get_mut(id) else { return };
-        if entry.writing {
-            entry.pending = Some(status);
-            return;
-        }
-        entry.writing = true;
-        let (app, cluster) = (id.clone(), self.cluster.clone());
-        self.tasks.spawn(async move {
-            let again = perform::write_status(cluster, app.clone(), status).await;
-            Answer::StatusWritten(app, again)
-        });
-    }
-
-    fn status_written(&mut self, id: &AppId, again: bool) {
-        let Some(entry) = self.apps.get_mut(id) else { return };
-        entry.writing = false;
-        if let Some(status) = entry.pending.take() {
-            self.write_status(id, status);
-        } else if again {
-            entry.state.status_lost(crate::now());
-            self.step(id, Event::Wake);
-        }
+        self.fleet.rendered(id, ticket, done.result, crate::now());
     }
 
     fn notify(&mut self, id: &AppId, notice: Notice) {
@@ -758,50 +559,24 @@ impl Core {
     }
 
     fn views(&self) -> Vec<AppView> {
-        let mut views: Vec<AppView> = self.with_context(|context| {
-            let view = |(id, entry): (&AppId, &Entry)| AppView {
+        let now = crate::now();
+        let view = |(id, state): (&AppId, &AppState)| {
+            Some(AppView {
                 id: id.clone(),
-                spec: Arc::clone(entry.state.spec()),
-                status: entry.state.facts(context),
-                objects: entry.state.inventory().len(),
-            };
-            self.apps.iter().map(view).collect()
-        });
-        views.sort_by(|a, b| a.id.cmp(&b.id));
-        views
+                spec: Arc::clone(state.spec()),
+                status: self.fleet.status(id, now)?,
+                objects: state.inventory().len(),
+            })
+        };
+        self.fleet.apps().filter_map(view).collect()
     }
 }
 
-impl Entry {
-    /// What changes when a sync ends.
-    fn synced_or_failed(&self) -> (u64, Option<String>) {
-        (self.state.synced_digest(), self.state.last_failure().map(|failure| failure.started.clone()))
-    }
-
-    /// Returns namespace and name of the release whose records go with the App.
-    fn release_to_remove(&self, id: &AppId) -> Option<(String, String)> {
-        let spec = self.state.spec();
-        let helm = spec.source.helm.as_ref().filter(|helm| helm.release_record)?;
-        let namespace = spec.destination.namespace.as_ref().unwrap_or(&id.namespace);
-        let gone = spec.sync.deletion == Deletion::Delete;
-        gone.then(|| (namespace.clone(), source::release_name(Some(helm), &id.name)))
-    }
-
-    fn new(state: AppState, rules: Arc<Rules>) -> Self {
-        Self {
-            state,
-            wanted: Wanted::default(),
-            rules,
-            project_rules: Vec::new(),
-            uid: String::new(),
-            created: 0,
-            version: String::new(),
-            finalizers: Vec::new(),
-            seen: None,
-            sources: Vec::new(),
-            kept: None,
-            writing: false,
-            pending: None,
-        }
-    }
+/// Returns namespace and name of the release whose records go with the App.
+fn release_to_remove(state: &AppState, id: &AppId) -> Option<(String, String)> {
+    let spec = state.spec();
+    let helm = spec.source.helm.as_ref().filter(|helm| helm.release_record)?;
+    let namespace = spec.destination.namespace.as_ref().unwrap_or(&id.namespace);
+    let gone = spec.sync.deletion == Deletion::Delete;
+    gone.then(|| (namespace.clone(), source::release_name(Some(helm), &id.name)))
 }

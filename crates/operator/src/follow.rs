@@ -234,7 +234,7 @@ async fn follow_values(key: &SourceKey, cluster: &Cluster, messages: &mpsc::Send
                 is_there = true;
                 read_values(*kind, &object)
             }
-            WatchEvent::Synced { uids } if is_there && !uids.is_empty() => continue,
+            WatchEvent::Synced { uids, .. } if is_there && !uids.is_empty() => continue,
             WatchEvent::Gone(_) | WatchEvent::Synced { .. } => {
                 is_there = false;
                 missing()

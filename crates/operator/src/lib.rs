@@ -9,7 +9,6 @@
 //! Why: with one owner there are no locks and no races between decisions; nobody waits, so one task is enough
 //! for thousands of Apps.
 
-mod claims;
 mod core;
 mod credentials;
 mod dependencies;

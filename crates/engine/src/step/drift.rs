@@ -39,7 +39,8 @@ impl Action {
 
 impl Step<'_, '_> {
     pub(super) fn live(&mut self, key: &ObjectKey, object: Option<Arc<Object>>) {
-        if object.is_none() {
+        let label = Some(self.state.label.as_str());
+        if self.context.live.get(key).is_none_or(|live| live.app.as_deref() != label) {
             let wanted = self.state.by_key.contains_key(key);
             if !wanted || self.state.deleting {
                 self.state.inventory.remove(key);
@@ -51,6 +52,18 @@ impl Step<'_, '_> {
             self.drift(key, object.as_deref());
         } else {
             self.state.missed.insert(key.clone(), object);
+        }
+    }
+
+    /// Looks at an object whose answer came: it may have been changed again, or deleted, while that was under way.
+    pub(super) fn look_after_answer(&mut self, key: &ObjectKey) {
+        if !self.is_drift(key) {
+            return;
+        }
+        if self.is_quiet() {
+            self.drift(key, None);
+        } else {
+            self.state.missed.insert(key.clone(), None);
         }
     }
 
@@ -88,6 +101,10 @@ impl Step<'_, '_> {
         let Some(one) = self.state.desired(key) else { return };
         let ignored = self.state.rules.ignored(key);
         let told = match object {
+            // Nobody showed it; applying it again does no harm if it is in order.
+            None if self.context.live.get(key).is_some() => {
+                Attribution { fields: vec!["changed while it was being applied".to_owned()], ..Attribution::default() }
+            }
             None => Attribution::deleted(),
             Some(object) => {
                 let told = attribute(&one.body, object, &ignored.silent);
@@ -110,10 +127,15 @@ impl Step<'_, '_> {
             Action::Hold(Some(until)) => {
                 self.state.repair_at.insert(key.clone(), until);
             }
+            // After a suspension it is set back: nobody said that it may stay.
+            Action::Report if self.state.spec.suspend => {}
             Action::Report => self.accept(key),
             Action::Hold(None) => {}
         }
-        if !waits {
+        let name = key.to_string();
+        let last = self.state.drift.iter().find(|last| last.object == name);
+        let known = action == Action::Report && last.is_some_and(|last| last.fields == told.fields);
+        if !waits && !known {
             self.tell_drift(key, told, action);
         }
     }

@@ -149,7 +149,6 @@ impl Step<'_, '_> {
     // The end of a step.
 
     fn finish(&mut self) {
-        self.clear_solved_problem();
         let now = self.context.now;
         if let Some(at) = self.state.retry_at {
             if at > now {
@@ -158,6 +157,7 @@ impl Step<'_, '_> {
                 self.state.retry_at = None;
             }
         }
+        self.clear_solved_problem();
         let removed = self.effects.contains(&Effect::RemoveFinalizer);
         if removed || self.state.is_finding_its_feet() {
             return;
@@ -181,7 +181,9 @@ impl Step<'_, '_> {
         let healthy = |(key, _): (&ObjectKey, &Record)| {
             self.context.live.get(key).is_some_and(|live| matches!(live.status, Status::Healthy | Status::Suspended))
         };
-        if late && self.state.is_idle() && self.state.inventory.iter().all(healthy) {
+        // One that is due already and does not begin waits for something else.
+        let later = self.state.retry_at.is_some_and(|at| at > self.context.now);
+        if late && later && self.state.is_idle() && self.state.inventory.iter().all(healthy) {
             self.state.retry_at = Some(self.context.now);
             self.wake_at(self.context.now);
         }

@@ -153,8 +153,9 @@ impl Step<'_, '_> {
 
     pub(super) fn supersede(&mut self) {
         let Activity::Running(run) = std::mem::take(&mut self.state.activity) else { return };
+        // A commit that leaves this App alone must not run its hooks again; one that does not begins another run.
+        self.state.superseded = run.hooks.then_some(run.digest);
         let words = "a newer revision came".to_owned();
-        self.state.runs += u64::from(run.hooks);
         self.remember(&run.revision, run.started, run.changed, Outcome::Superseded, words, run.results);
         self.state.retry_at = None;
     }

@@ -102,7 +102,10 @@ impl Step<'_, '_> {
         let only: Vec<String> = only.into_iter().filter(|word| !word.is_empty()).collect();
         let selective = !only.is_empty();
         let sync = &self.state.spec.sync;
-        let hooks = !selective && (self.is_asked() || prepared.digest != self.state.synced_digest);
+        let other = self.state.superseded.take().is_some_and(|superseded| superseded != prepared.digest);
+        self.state.runs += u64::from(other);
+        // Going back to what was synced last is a change, too, if a sync of something else had begun.
+        let hooks = !selective && (other || self.is_asked() || prepared.digest != self.state.synced_digest);
         let policy = Policy {
             label: self.state.label.clone(),
             prune: sync.prune,
@@ -166,12 +169,13 @@ impl Step<'_, '_> {
         }
     }
 
-    /// Forgets objects that are neither wanted nor there.
+    /// Forgets objects that are not wanted and not there, or no longer ours.
     fn forget_what_is_gone(&mut self, prepared: &Prepared) {
         let wanted: HashSet<&ObjectKey> = prepared.desired.iter().map(|one| &one.key).collect();
-        let gone = self.state.inventory.iter().map(|(key, _)| key);
-        let gone: Vec<ObjectKey> =
-            gone.filter(|key| self.context.live.get(key).is_none() && !wanted.contains(key)).cloned().collect();
+        let label = self.state.label.as_str();
+        let ours = |key: &ObjectKey| self.context.live.get(key).is_some_and(|live| live.app.as_deref() == Some(label));
+        let owned = self.state.inventory.iter().map(|(key, _)| key);
+        let gone: Vec<ObjectKey> = owned.filter(|key| !wanted.contains(key) && !ours(key)).cloned().collect();
         for key in gone {
             self.state.inventory.remove(&key);
         }
@@ -207,7 +211,11 @@ impl Step<'_, '_> {
                 let deadline = run.deadline;
                 let gone = keys.iter().all(|(key, _)| live.get(key).is_none());
                 for (key, version) in keys {
-                    self.delete(key, version);
+                    if self.belongs_to_another(&key) {
+                        self.leave(&key);
+                    } else {
+                        self.delete(key, version);
+                    }
                 }
                 self.tell_soon();
                 self.wake_at(deadline);
@@ -227,6 +235,20 @@ impl Step<'_, '_> {
                 self.explain(problem, about);
                 true
             }
+        }
+    }
+
+    /// Tells whether an object carries another App's label by now, or none.
+    fn belongs_to_another(&self, key: &ObjectKey) -> bool {
+        let live = self.context.live.get(key);
+        live.is_some_and(|live| live.app.as_deref() != Some(self.state.label.as_str()))
+    }
+
+    /// An object was handed over after it was planned to delete it.
+    fn leave(&mut self, key: &ObjectKey) {
+        self.state.inventory.remove(key);
+        if let Some(run) = self.run() {
+            run.leave(key);
         }
     }
 
@@ -378,10 +400,7 @@ impl Step<'_, '_> {
                     }
                     None => {}
                 }
-                if why.is_some() && !hook && self.context.live.get(&key).is_none() {
-                    // It went before the answer came.
-                    self.live(&key, None);
-                }
+                self.look_after_answer(&key);
             }
             Err(problem) => match why {
                 Some(Applying::Sync) if self.run().is_some_and(|run| run.failing.is_none()) => {

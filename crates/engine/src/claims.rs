@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use lockstep_engine::AppId;
 use lockstep_object::ObjectKey;
+
+use crate::AppId;
 
 /// The claims of all Apps.
 #[derive(Debug, Default)]
