@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cluster", &["object", "api", "engine"]),
     ("sandbox", &["object", "schema", "merge"]),
     ("operator", &["files", "object", "api", "render", "diff", "health", "engine", "sources", "cluster"]),
+    ("simulation", &["object", "api", "health", "engine", "sandbox"]),
     (
         "cli",
         // Everything: it words what each of them found.
