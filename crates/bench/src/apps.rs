@@ -28,17 +28,23 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Makes the repository, connects to the cluster (or starts a sandbox) and installs the definitions.
+    /// Makes the repository with the apps, and everything else as [`Bench::without_apps`].
     pub(crate) async fn new(settings: &Settings) -> anyhow::Result<Self> {
+        let bench = Self::without_apps(settings.kubeconfig.as_ref()).await?;
+        for place in 0..settings.apps() {
+            write_app(&bench.repository(), place, "one")?;
+        }
+        commit(&bench.repository(), "install")?;
+        Ok(bench)
+    }
+
+    /// Makes an empty repository, connects to the cluster (or starts a sandbox) and installs the definitions.
+    pub(crate) async fn without_apps(kubeconfig: Option<&PathBuf>) -> anyhow::Result<Self> {
         let folder = TempDir::new()?;
         let repository = folder.path().join("repository");
         fs::create_dir_all(&repository)?;
         git(&repository, &["init", "-q", "-b", "main"])?;
-        for place in 0..settings.apps() {
-            write_app(&repository, place, "one")?;
-        }
-        commit(&repository, "install")?;
-        let (file, served) = match &settings.kubeconfig {
+        let (file, served) = match kubeconfig {
             Some(file) => (file.clone(), None),
             None => {
                 let sandbox =
@@ -82,18 +88,33 @@ impl Bench {
         Ok(Follower { watch, namespace: self.namespace.clone(), revisions: HashMap::new() })
     }
 
+    /// Makes one App of a folder of its name; `more` is what else its spec says.
+    pub(crate) async fn make_app(&self, name: &str, more: &serde_json::Value) -> anyhow::Result<()> {
+        self.cluster.create(&self.collection(), &self.app(name, more)).await?;
+        Ok(())
+    }
+
+    fn collection(&self) -> String {
+        format!("/apis/{}/namespaces/{}/apps", lockstep_api::API_VERSION, self.namespace)
+    }
+
+    fn app(&self, name: &str, more: &serde_json::Value) -> serde_json::Value {
+        let url = self.repository().to_string_lossy().into_owned();
+        let mut spec = more.clone();
+        spec["source"] = json!({"git": {"url": url, "path": name}});
+        spec["destination"] = json!({"namespace": self.namespace});
+        json!({
+            "apiVersion": lockstep_api::API_VERSION, "kind": "App",
+            "metadata": {"name": name, "namespace": self.namespace}, "spec": spec,
+        })
+    }
+
     /// Makes the Apps, without their finalizer: putting it there is the operator's work and counted.
     pub(crate) async fn make_apps(&self, settings: &Settings) -> anyhow::Result<()> {
-        let collection = format!("/apis/{}/namespaces/{}/apps", lockstep_api::API_VERSION, self.namespace);
-        let url = self.repository().to_string_lossy().into_owned();
         let mut tasks = tokio::task::JoinSet::new();
         for place in 0..settings.apps() {
-            let app = json!({
-                "apiVersion": lockstep_api::API_VERSION, "kind": "App",
-                "metadata": {"name": name(place), "namespace": self.namespace},
-                "spec": {"source": {"git": {"url": url, "path": name(place)}}, "destination": {"namespace": self.namespace}},
-            });
-            let (cluster, collection) = (self.cluster.clone(), collection.clone());
+            let app = self.app(&name(place), &json!({}));
+            let (cluster, collection) = (self.cluster.clone(), self.collection());
             tasks.spawn(async move { cluster.create(&collection, &app).await });
             if tasks.len() >= 32 {
                 tasks.join_next().await.context("a task was spawned")???;
@@ -156,10 +177,15 @@ pub(crate) fn is_true(object: &Object, condition: &str) -> bool {
 
 /// Writes the four objects of an app.
 pub(crate) fn write_app(repository: &Path, place: usize, value: &str) -> anyhow::Result<()> {
-    let folder = repository.join(name(place));
+    write_folder(repository, &name(place), &objects(place, value))
+}
+
+/// Writes a folder with these objects in one file.
+pub(crate) fn write_folder(repository: &Path, name: &str, objects: &[serde_json::Value]) -> anyhow::Result<()> {
+    let folder = repository.join(name);
     fs::create_dir_all(&folder)?;
     let mut text = String::new();
-    for object in objects(place, value) {
+    for object in objects {
         writeln!(text, "---\n{object}").context("a String takes everything")?;
     }
     fs::write(folder.join("app.yaml"), text)?;

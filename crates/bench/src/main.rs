@@ -9,9 +9,11 @@ mod kustomize;
 mod memory;
 mod mttp;
 mod operator;
+mod order;
 mod process;
 mod render_helm;
 mod sandbox;
+mod simulate;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -32,6 +34,14 @@ enum Bench {
     Idle(Settings),
     /// A commit that changes one of N apps in one repository.
     Monorepo(Settings),
+    /// Ten waves that are healthy at once, against a bare loop; and a commit that mends an app stuck in a wave.
+    Waves(Settings),
+    /// Twenty apps that depend on each other: milliseconds from a ready dependency to the next app's first apply.
+    Chain(Settings),
+    /// A commit that changes all of N apps, with and without one that never becomes healthy.
+    NoisyNeighbour(Settings),
+    /// Lives through made-up worlds of the engine; prints the story of the first seeds that break a promise.
+    Simulate(simulate::Arguments),
     /// Bytes and microseconds an object, against other representations.
     Object,
     /// Kustomizations, against the Go library in process and the Go program.
@@ -81,6 +91,10 @@ async fn main() -> anyhow::Result<()> {
         Bench::Drift(settings) => drift::drift(&settings).await?,
         Bench::Idle(settings) => drift::idle(&settings).await?,
         Bench::Monorepo(settings) => mttp::monorepo(&settings).await?,
+        Bench::Waves(settings) => order::waves(&settings).await?,
+        Bench::Chain(settings) => order::chain(&settings).await?,
+        Bench::NoisyNeighbour(settings) => order::noisy_neighbour(&settings).await?,
+        Bench::Simulate(arguments) => simulate::simulate(&arguments)?,
         Bench::Object => memory::object()?,
         Bench::RenderKustomize(arguments) => kustomize::render_kustomize(&arguments)?,
         Bench::RenderHelm(arguments) => render_helm::render_helm(&arguments)?,
