@@ -148,7 +148,7 @@ impl World {
 
     fn news(&self) -> Option<RevisionInfo> {
         let commit = self.scene.commits.get(self.operator.snapshot?)?;
-        Some(RevisionInfo { id: commit.id.clone(), author: "Ada".into(), message: commit.message.clone() })
+        Some(RevisionInfo { id: commit.id.clone(), author: "Ada".into(), message: commit.message.clone(), inputs: String::new() })
     }
 
     // Rendering.
