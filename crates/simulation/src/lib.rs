@@ -11,8 +11,8 @@
 //! Why: a deployment goes wrong in orders of events that nobody thinks of. A seed that fails is a test that can be
 //! repeated, and its story is written for people.
 //!
-//! That it can fail was tried by breaking the engine on purpose; each was found within the seeds of `cargo test`:
-//! see the table in `tests/simulation.rs`.
+//! What it found in the engine so far is in the table in `tests/simulation.rs`; which seeds still fail is in
+//! `docs/compatibility.md`.
 #![warn(missing_docs)]
 
 mod cluster;

@@ -1,7 +1,7 @@
 //! A few hundred worlds; `lockstep-bench simulate` lives through as many as are wanted.
 //!
-//! That the simulation can fail is known from what it found in the engine when it was new, each within the first 200
-//! seeds. Taking one of the mends back makes it fail again:
+//! What the simulation found in the engine when it was new, and what was mended then. That it finds each of these
+//! again when its mend is taken back was not tried one by one:
 //!
 //! | the mistake | the promise that was broken |
 //! |---|---|
