@@ -85,7 +85,13 @@ impl Cluster {
         Timestamp::from_microsecond(self.clock.load(Ordering::Relaxed)).unwrap_or_default()
     }
 
-    fn send(&self, method: &str, target: &str, content_type: &'static str, body: &str) -> Result<Object, (u16, String)> {
+    fn send(
+        &self,
+        method: &str,
+        target: &str,
+        content_type: &'static str,
+        body: &str,
+    ) -> Result<Object, (u16, String)> {
         let request = Request::as_admin(method, target, content_type, body.as_bytes().to_vec());
         let Answer { code, body: AnswerBody::Bytes(bytes) } = self.sandbox.answer(&request) else {
             return Err((500, "a stream".into()));
@@ -180,9 +186,8 @@ impl Cluster {
             "" => "sendInitialEvents=true&resourceVersionMatch=NotOlderThan".to_owned(),
             version => format!("resourceVersion={version}"),
         };
-        let target = format!(
-            "{collection}?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&labelSelector={label}&{from}"
-        );
+        let target =
+            format!("{collection}?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&labelSelector={label}&{from}");
         match self.sandbox.answer(&Request::as_admin("GET", &target, "", "")) {
             Answer { body: AnswerBody::Watch(watch), .. } => Ok(watch),
             Answer { code, .. } => Err(format!("the watch is answered with {code}")),

@@ -65,9 +65,10 @@ impl World {
 
     /// Whoever holds a deleted object with a finalizer lets go of it.
     pub(crate) fn let_go(&mut self, key: &ObjectKey) {
-        let held = self.cluster.truth.get(key).is_some_and(|truth| {
-            is_deleting(&truth.object) && truth.object.at(&["metadata", "finalizers"]).is_some()
-        });
+        let held =
+            self.cluster.truth.get(key).is_some_and(|truth| {
+                is_deleting(&truth.object) && truth.object.at(&["metadata", "finalizers"]).is_some()
+            });
         if held {
             self.tell("cluster", || format!("{key} is let go"));
             let patch = json!({"metadata": {"finalizers": null}});
@@ -87,7 +88,8 @@ impl World {
 
     /// Somebody changes the cluster by hand.
     pub(crate) fn meddle(&mut self) {
-        let managed = self.cluster.truth.iter().filter(|(_, truth)| truth.object.label(lockstep_api::APP_LABEL).is_some());
+        let managed =
+            self.cluster.truth.iter().filter(|(_, truth)| truth.object.label(lockstep_api::APP_LABEL).is_some());
         let managed: Vec<ObjectKey> = managed.map(|(key, _)| key.clone()).collect();
         let draw = self.dice.meddler.u8(..10);
         let place = self.dice.meddler.usize(..managed.len().max(1));
@@ -179,9 +181,7 @@ fn fields_of(key: &ObjectKey, number: u32) -> Value {
 /// Returns the status that the controller of an object writes.
 fn status_of(object: &Object, failing: bool) -> Value {
     let time = "2027-01-15T08:00:00Z";
-    let condition = |kind: &str, status: &str, reason: &str| {
-        json!({"type": kind, "status": status, "reason": reason, "message": "simulated", "lastTransitionTime": time})
-    };
+    let condition = |kind: &str, status: &str, reason: &str| json!({"type": kind, "status": status, "reason": reason, "message": "simulated", "lastTransitionTime": time});
     let replicas = object.at(&["spec", "replicas"]).and_then(Stored::as_i64).unwrap_or(1);
     let observed = generation(object);
     match (object.kind(), failing) {

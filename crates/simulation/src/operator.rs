@@ -6,8 +6,8 @@ use std::{
 };
 
 use lockstep_engine::{
-    AppId, AppState, Effect, Event, Fleet, Live, Prepared, Problem, ProblemKind, ProjectRules, Rejected, RevisionInfo, Scope,
-    Scopes, Ticket, Wanted, prepare,
+    AppId, AppState, Effect, Event, Fleet, Live, Prepared, Problem, ProblemKind, ProjectRules, Rejected, RevisionInfo,
+    Scope, Scopes, Ticket, Wanted, prepare,
 };
 use lockstep_object::{Diagnostic, Gk, Gvk, Object, ObjectKey, Place, Value, from_json};
 use lockstep_sandbox::Watching;
@@ -148,7 +148,12 @@ impl World {
 
     fn news(&self) -> Option<RevisionInfo> {
         let commit = self.scene.commits.get(self.operator.snapshot?)?;
-        Some(RevisionInfo { id: commit.id.clone(), author: "Ada".into(), message: commit.message.clone(), inputs: String::new() })
+        Some(RevisionInfo {
+            id: commit.id.clone(),
+            author: "Ada".into(),
+            message: commit.message.clone(),
+            inputs: String::new(),
+        })
     }
 
     // Rendering.
@@ -242,9 +247,7 @@ impl World {
             return Fate::Well;
         }
         match draw {
-            0..4 if self.limits.faults.errors => {
-                Fate::Refused([409, 429, 500, 503][self.dice.faults.usize(..4)])
-            }
+            0..4 if self.limits.faults.errors => Fate::Refused([409, 429, 500, 503][self.dice.faults.usize(..4)]),
             4..7 if self.limits.faults.lost => Fate::LostBefore,
             7..10 if self.limits.faults.lost => Fate::LostAfter,
             _ => Fate::Well,
@@ -441,7 +444,9 @@ fn words_of(effect: &Effect) -> String {
     match effect {
         Effect::Apply { key, digest, .. } => format!("applies {key} ({digest:x})"),
         Effect::Delete { key, .. } => format!("deletes {key}"),
-        Effect::Status(status) => format!("writes the status: {:?} {:?} {}", status.phase, status.health, status.message),
+        Effect::Status(status) => {
+            format!("writes the status: {:?} {:?} {}", status.phase, status.health, status.message)
+        }
         Effect::AddFinalizer => "adds its finalizer".to_owned(),
         Effect::RemoveFinalizer => "removes its finalizer".to_owned(),
         other => format!("{other:?}"),

@@ -106,8 +106,7 @@ impl World {
         let mut fork = || Rng::with_seed(rng.u64(..));
         let mut of_scene = fork();
         let scene = Scene::new(&mut of_scene, limits.apps, limits.commits);
-        let dice =
-            Dice { network: fork(), faults: fork(), health: fork(), meddler: fork(), people: fork() };
+        let dice = Dice { network: fork(), faults: fork(), health: fork(), meddler: fork(), people: fork() };
         let mut world = Self {
             limits: limits.clone(),
             cluster: Cluster::new(seed, begun),
@@ -137,13 +136,18 @@ impl World {
         let mut last = 0;
         for _ in 1..self.scene.commits.len() {
             // Often while the sync before is under way, sometimes long after.
-            last += if self.dice.people.bool() { self.dice.people.i64(1_000..20_000) } else { self.dice.people.i64(20_000..400_000) };
+            last += if self.dice.people.bool() {
+                self.dice.people.i64(1_000..20_000)
+            } else {
+                self.dice.people.i64(20_000..400_000)
+            };
             self.after(last, What::Commit);
         }
         let end = last + self.dice.people.i64(10_000..300_000);
         let Faults { meddling, restarts, people, .. } = self.limits.faults;
         for (wanted, most, what) in
-            [(meddling, 8, || What::Meddle), (people, 3, || What::People), (restarts, 4, || What::Restart as _)] as [(bool, usize, fn() -> What); 3]
+            [(meddling, 8, || What::Meddle), (people, 3, || What::People), (restarts, 4, || What::Restart as _)]
+                as [(bool, usize, fn() -> What); 3]
         {
             let times = self.dice.people.usize(..=most);
             for _ in 0..times {

@@ -232,7 +232,7 @@ impl World {
             Effect::Delete { key, .. } => {
                 self.story.push(format!("delete {}", key.name));
                 self.objects.remove(&key);
-                self.live.remove(&key);
+                self.live.remove(&key, u64::MAX, false);
                 self.events.push_back(Event::Deleted { key: key.clone(), result: Ok(()) });
                 self.events.push_back(Event::Live { key, object: None });
             }
@@ -296,7 +296,7 @@ impl World {
     pub fn remove(&mut self, name: &str) {
         let key = self.key(name);
         self.objects.remove(&key);
-        self.live.remove(&key);
+        self.live.remove(&key, u64::MAX, false);
         self.tell_live(&key);
         self.run();
     }
