@@ -203,17 +203,28 @@ impl Cluster {
 
     /// Deletes an object in the background if it still has this uid; one that is not there is deleted.
     pub async fn delete(&self, key: &ObjectKey, version: &str, uid: &str) -> Result<(), Error> {
+        // Without a version a conflict means that another object has the name by now.
+        self.delete_if(key, version, serde_json::json!({"uid": uid})).await.map(|_| ())
+    }
+
+    /// Deletes an object in the background if it still has this uid and this resource version; one that is not there
+    /// is deleted. Tells whether it went: what changed meanwhile is still there.
+    pub async fn delete_as_seen(&self, key: &ObjectKey, version: &str, uid: &str, seen: &str) -> Result<bool, Error> {
+        self.delete_if(key, version, serde_json::json!({"uid": uid, "resourceVersion": seen})).await
+    }
+
+    async fn delete_if(&self, key: &ObjectKey, version: &str, preconditions: serde_json::Value) -> Result<bool, Error> {
         let resource = self.resource(&Gvk::new(&key.group, version, &key.kind)).await?;
         let options = serde_json::json!({
             "apiVersion": "v1", "kind": "DeleteOptions",
-            "propagationPolicy": "Background", "preconditions": {"uid": uid},
+            "propagationPolicy": "Background", "preconditions": preconditions,
         });
         let request =
             Request::delete(resource.path(&key.namespace, &key.name)).header("content-type", "application/json");
         match self.send(Verb::Delete, request, options.to_string().into_bytes()).await {
-            Ok(_) => Ok(()),
-            // Gone, or another object of the same name by now.
-            Err(error) if matches!(error.code(), Some(404 | 409)) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some(404) => Ok(true),
+            Err(error) if error.code() == Some(409) => Ok(false),
             Err(error) => Err(error),
         }
     }

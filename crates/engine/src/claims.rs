@@ -13,49 +13,46 @@ pub(crate) struct Claims {
     keys: HashMap<AppId, HashSet<ObjectKey>>,
 }
 
-/// What a claim leads to.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Claimed {
-    /// The objects that it does not get, and whose they are.
-    pub(crate) conflicts: Vec<(ObjectKey, String)>,
-    /// Whether it gave up objects that another App may be waiting for.
-    pub(crate) released: bool,
-}
-
 impl Claims {
     /// Returns who has claimed an object.
     pub(crate) fn owner(&self, key: &ObjectKey) -> Option<&AppId> {
         self.owners.get(key)
     }
 
-    /// Replaces an App's claims by these. `holder` names the App that has an object which nobody claims, by the
-    /// object's label; an App that exists and does not claim it any more holds nothing.
-    pub(crate) fn replace(
-        &mut self,
+    /// Returns the objects of these that an App cannot have, and whose they are. `holder` names the App that has an
+    /// object which nobody claims, by the object's label; an App that exists and does not claim it any more holds
+    /// nothing.
+    pub(crate) fn conflicts(
+        &self,
         id: &AppId,
         wanted: &[&ObjectKey],
         holder: impl Fn(&ObjectKey) -> Option<AppId>,
-    ) -> Claimed {
-        let mut claimed = Claimed::default();
-        let mut now = HashSet::with_capacity(wanted.len());
-        for &key in wanted {
-            let other = match self.owners.get(key) {
-                Some(owner) => Some(owner.clone()),
-                None => holder(key).filter(|holder| !self.keys.contains_key(holder)),
-            };
-            match other.filter(|other| other != id) {
-                Some(other) => claimed.conflicts.push((key.clone(), other.to_string())),
-                None => drop(now.insert(key.clone())),
-            }
-        }
+    ) -> Vec<(ObjectKey, String)> {
+        let other = |key: &ObjectKey| match self.owners.get(key) {
+            Some(owner) => Some(owner.clone()),
+            None => holder(key).filter(|holder| !self.keys.contains_key(holder)),
+        };
+        let conflict = |key: &&ObjectKey| {
+            let other = other(key).filter(|other| other != id)?;
+            Some(((*key).clone(), other.to_string()))
+        };
+        wanted.iter().filter_map(conflict).collect()
+    }
+
+    /// Replaces an App's claims by these, which are in no conflict. Tells whether it gave up objects that another App
+    /// may be waiting for.
+    pub(crate) fn replace(&mut self, id: &AppId, wanted: impl Iterator<Item = ObjectKey>) -> bool {
+        let now: HashSet<ObjectKey> = wanted.collect();
+        // An App that says for the first time what it wants may hold less than its labels say.
+        let mut released = !self.keys.contains_key(id);
         let before = self.keys.remove(id).unwrap_or_default();
         for gone in before.difference(&now) {
             self.owners.remove(gone);
-            claimed.released = true;
+            released = true;
         }
         self.owners.extend(now.iter().map(|key| (key.clone(), id.clone())));
         self.keys.insert(id.clone(), now);
-        claimed
+        released
     }
 
     /// Gives up everything that an App claims.
@@ -79,11 +76,11 @@ mod tests {
         let (mut claims, first, second) = (Claims::default(), AppId::new("ns", "first"), AppId::new("ns", "second"));
         let (a, b) = (key("a"), key("b"));
         let nobody = |_: &ObjectKey| None;
-        assert_eq!(claims.replace(&first, &[&a, &b], nobody), Claimed::default());
-        let refused = claims.replace(&second, &[&a], nobody);
-        assert_eq!(refused.conflicts, [(a.clone(), "ns/first".to_owned())]);
-        assert!(claims.replace(&first, &[&b], nobody).released);
-        assert_eq!(claims.replace(&second, &[&a], nobody), Claimed::default());
+        claims.replace(&first, [a.clone(), b.clone()].into_iter());
+        assert_eq!(claims.conflicts(&second, &[&a], nobody), [(a.clone(), "ns/first".to_owned())]);
+        assert!(claims.replace(&first, [b].into_iter()));
+        assert_eq!(claims.conflicts(&second, &[&a], nobody), []);
+        claims.replace(&second, [a.clone()].into_iter());
         assert_eq!(claims.owner(&a), Some(&second));
         claims.release(&second);
         assert_eq!(claims.owner(&a), None);
@@ -94,8 +91,8 @@ mod tests {
         let (mut claims, first, second) = (Claims::default(), AppId::new("ns", "first"), AppId::new("ns", "second"));
         let a = key("a");
         let labelled = |_: &ObjectKey| Some(AppId::new("ns", "first"));
-        assert_eq!(claims.replace(&second, &[&a], labelled).conflicts.len(), 1);
-        assert_eq!(claims.replace(&first, &[], labelled), Claimed::default());
-        assert_eq!(claims.replace(&second, &[&a], labelled), Claimed::default());
+        assert_eq!(claims.conflicts(&second, &[&a], labelled).len(), 1);
+        assert!(claims.replace(&first, std::iter::empty()), "who was refused for its label asks again");
+        assert_eq!(claims.conflicts(&second, &[&a], labelled), []);
     }
 }

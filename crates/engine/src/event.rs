@@ -310,7 +310,8 @@ pub enum Effect {
         /// The kinds.
         kinds: Vec<Gvk>,
     },
-    /// Delete the object, if it still has this uid, and answer with [`Event::Deleted`].
+    /// Delete the object, if it is still the one that was seen, and answer with [`Event::Deleted`]. One that changed
+    /// since is looked at again: it is deleted if it still has this uid and the App's label.
     Delete {
         /// The object.
         key: ObjectKey,
@@ -318,6 +319,8 @@ pub enum Effect {
         version: Text,
         /// The id that must match.
         uid: Text,
+        /// The server's version in which it was seen.
+        seen: u64,
     },
     /// Write the status.
     Status(Box<AppStatus>),

@@ -102,6 +102,7 @@ pub(crate) fn phase_of(state: &AppState, context: &Context<'_>) -> (Phase, Strin
         Activity::Deleting(deleting) => {
             let words = match deleting {
                 Deleting::Running(run) => run.words(context.live),
+                Deleting::Asking(question) => question.clone(),
                 _ => problem.map(|problem| problem.message.clone()).unwrap_or_default(),
             };
             (Phase::Deleting, words)

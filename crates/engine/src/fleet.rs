@@ -13,8 +13,7 @@ use lockstep_object::{Gk, Object, ObjectKey};
 
 use crate::{
     AppId, AppState, Context, DependencyFacts, Effect, Event, Live, LiveIndex, Prepared, Problem, Rejected,
-    RevisionInfo, Ticket, Wanted,
-    claims::{Claimed, Claims},
+    RevisionInfo, Ticket, Wanted, claims::Claims,
 };
 
 /// All Apps of an operator, the live objects, and who waits for whom.
@@ -221,23 +220,20 @@ impl Fleet {
         self.step(id, Event::Resolved(news), now);
     }
 
-    /// Takes a rendering; objects that another App wants or has are conflicts.
+    /// Takes a rendering; objects that another App wants or has are conflicts. What the App wants from now on it
+    /// claims; a rendering that is refused changes no claim.
     pub fn rendered(&mut self, id: &AppId, ticket: Ticket, result: Result<Arc<Prepared>, Rejected>, now: Timestamp) {
         if !self.members.contains_key(id) {
             return;
         }
-        let claimed = match &result {
-            Ok(prepared) => {
-                let wanted: Vec<&ObjectKey> = prepared.desired.iter().map(|one| &one.key).collect();
-                let mut claims = std::mem::take(&mut self.claims);
-                let claimed = claims.replace(id, &wanted, |key| self.labelled(key));
-                self.claims = claims;
-                claimed
-            }
-            Err(_) => Claimed::default(),
+        let prepared = result.as_ref().ok().cloned();
+        let wanted: Vec<&ObjectKey> = prepared.iter().flat_map(|one| &one.desired).map(|one| &one.key).collect();
+        let conflicts = self.claims.conflicts(id, &wanted, |key| self.labelled(key));
+        self.step(id, Event::Rendered { ticket, result, conflicts }, now);
+        let Some(prepared) = prepared.filter(|prepared| self.app(id).is_some_and(|state| state.wants(prepared))) else {
+            return;
         };
-        self.step(id, Event::Rendered { ticket, result, conflicts: claimed.conflicts }, now);
-        if claimed.released {
+        if self.claims.replace(id, prepared.desired.iter().map(|one| one.key.clone())) {
             self.claims_changed(now);
         }
     }

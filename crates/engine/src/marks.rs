@@ -28,6 +28,10 @@ pub struct Marks {
     pub prune: PruneMark,
     /// It stays when its App is deleted: `Delete=false`.
     pub keep_on_delete: bool,
+    /// It goes with its App only after a person agreed: `Delete=confirm`.
+    pub confirm_delete: bool,
+    /// It is not checked before a sync that checks everything first: `Validate=false`.
+    pub skip_validation: bool,
     /// It is put in place of the live object instead of being applied: `Replace=true`.
     pub replace: bool,
     /// It is deleted and made anew where the server refuses the change: `Force=true`.
@@ -85,6 +89,8 @@ impl Marks {
             "Prune=false" => self.prune = PruneMark::Never,
             "Prune=confirm" => self.prune = PruneMark::Confirm,
             "Delete=false" => self.keep_on_delete = true,
+            "Delete=confirm" => self.confirm_delete = true,
+            "Validate=false" => self.skip_validation = true,
             "Replace=true" => self.replace = true,
             "Force=true" => self.force = true,
             _ => {}
@@ -111,6 +117,8 @@ mod tests {
             ("argocd.argoproj.io/sync-options", "Prune=confirm", Marks { prune: PruneMark::Confirm, ..marks }),
             ("lockstep.dev/sync-options", "Replace=true, Force=true", Marks { replace: true, force: true, ..marks }),
             ("argocd.argoproj.io/sync-options", "Delete=false", Marks { keep_on_delete: true, ..marks }),
+            ("argocd.argoproj.io/sync-options", "Delete=confirm", Marks { confirm_delete: true, ..marks }),
+            ("argocd.argoproj.io/sync-options", "Validate=false", Marks { skip_validation: true, ..marks }),
             ("argocd.argoproj.io/sync-options", "ServerSideApply=true,PruneLast=true", marks),
             ("argocd.argoproj.io/compare-options", "IgnoreExtraneous", Marks { extraneous: true, ..marks }),
             ("argocd.argoproj.io/ignore-healthcheck", "true", Marks { ignore_health: true, ..marks }),

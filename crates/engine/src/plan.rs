@@ -163,7 +163,8 @@ fn plan_prune(plan: &mut Plan, desired: &Prepared, inventory: &Inventory, live: 
         if word == policy.confirmed {
             prune.append(&mut asked);
         } else {
-            plan.refusals.push(Refusal { key: None, message: question(&asked, &word), fatal: false });
+            let message = question("no longer wanted and kept", &asked, &word);
+            plan.refusals.push(Refusal { key: None, message, fatal: false });
             plan.asks = word;
         }
     }
@@ -180,19 +181,20 @@ pub(crate) fn in_order_of_deletion(objects: Vec<(ObjectKey, Text)>, live: &LiveI
     groups.into_values().rev().collect()
 }
 
-/// Returns the word that agrees to pruning exactly these objects.
-fn word_for(objects: &[(ObjectKey, Text)]) -> String {
+/// Returns the word that agrees to deleting exactly these objects.
+pub(crate) fn word_for(objects: &[(ObjectKey, Text)]) -> String {
     let names: String = objects.iter().map(|(key, _)| format!("{}/{key} ", key.group)).collect();
     format!("{:08x}", crate::desired::digest_of(names.as_bytes()) as u32)
 }
 
-fn question(objects: &[(ObjectKey, Text)], word: &str) -> String {
+/// Asks for a person's word to delete objects that are `kept` until then.
+pub(crate) fn question(kept: &str, objects: &[(ObjectKey, Text)], word: &str) -> String {
     let mut names: Vec<String> = objects.iter().take(3).map(|(key, _)| key.to_string()).collect();
     if objects.len() > names.len() {
         names.push(format!("{} more", objects.len() - names.len()));
     }
     let confirm = lockstep_api::CONFIRM_PRUNE;
-    format!("no longer wanted and kept until you agree: {}; annotate the App with {confirm}={word}", names.join(", "))
+    format!("{kept} until you agree: {}; annotate the App with {confirm}={word}", names.join(", "))
 }
 
 /// Tells whether deleting an object of this kind destroys what no commit brings back.

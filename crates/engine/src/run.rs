@@ -32,20 +32,7 @@ pub(crate) enum Purpose {
 /// A sync under way: the rest of its plan.
 #[derive(Debug)]
 pub(crate) struct Run {
-    pub(crate) purpose: Purpose,
-    pub(crate) revision: RevisionInfo,
-    pub(crate) digest: u64,
-    /// Names this run on the objects of its hooks: after a crash, a hook that ran for it does not run again.
-    pub(crate) id: u64,
-    /// What was asked for when it began.
-    pub(crate) refresh: String,
-    /// Whether its hooks run.
-    pub(crate) hooks: bool,
-    /// Whether it is about some objects only.
-    pub(crate) selective: bool,
-    pub(crate) started: Timestamp,
-    /// When waiting ends; moved on with each stage.
-    pub(crate) deadline: Timestamp,
+    pub(crate) start: Start,
     pub(crate) changed: u32,
     /// What its hooks gave, in order.
     pub(crate) results: Vec<HookResult>,
@@ -115,31 +102,29 @@ pub(crate) enum Next {
     Fail(Problem, Vec<ObjectKey>),
 }
 
-/// What a run needs to know beside its plan.
+/// What a run begins with beside its plan.
+#[derive(Debug)]
 pub(crate) struct Start {
     pub(crate) purpose: Purpose,
     pub(crate) revision: RevisionInfo,
     pub(crate) digest: u64,
+    /// Names the run on the objects of its hooks: after a crash, a hook that ran for it does not run again.
     pub(crate) id: u64,
+    /// What was asked for when it began.
     pub(crate) refresh: String,
+    /// Whether its hooks run.
     pub(crate) hooks: bool,
+    /// Whether it is about some objects only.
     pub(crate) selective: bool,
-    pub(crate) now: Timestamp,
+    pub(crate) started: Timestamp,
+    /// When waiting ends; moved on with each stage.
     pub(crate) deadline: Timestamp,
 }
 
 impl Run {
     fn empty(start: Start) -> Self {
         Self {
-            purpose: start.purpose,
-            revision: start.revision,
-            digest: start.digest,
-            id: start.id,
-            refresh: start.refresh,
-            hooks: start.hooks,
-            selective: start.selective,
-            started: start.now,
-            deadline: start.deadline,
+            start,
             changed: 0,
             results: Vec::new(),
             failing: None,
@@ -155,7 +140,8 @@ impl Run {
     pub(crate) fn sync(plan: Plan, start: Start, validate_first: bool) -> Self {
         let mut run = Self::empty(start);
         if validate_first {
-            let all: Vec<_> = plan.stages.iter().flat_map(|stage| stage.apply.iter().map(Arc::clone)).collect();
+            let all = plan.stages.iter().flat_map(|stage| &stage.apply);
+            let all: Vec<_> = all.filter(|one| !one.marks.skip_validation).map(Arc::clone).collect();
             run.parts.push_back(Part::Validate(all));
         }
         let mut prune = plan.prune.into_iter().map(Part::Prune).collect::<VecDeque<_>>();
@@ -191,7 +177,7 @@ impl Run {
     }
 
     fn hook_run(&self, desired: &Arc<Desired>, phase: HookPhase) -> HookRun {
-        let mark = Text::from(format!("{:016x}.{}", self.id, phase.as_str()));
+        let mark = Text::from(format!("{:016x}.{}", self.start.id, phase.as_str()));
         HookRun { desired: Arc::clone(desired), phase, mark }
     }
 
@@ -261,9 +247,14 @@ impl Run {
         }
     }
 
-    /// Tells whether a hook's object is of this run, so that it must not be made again.
-    fn ran(hook: &HookRun, live: &LiveIndex) -> bool {
-        live.get(&hook.desired.key).is_some_and(|live| live.hook_run.as_ref() == Some(&hook.mark) && !live.deleting)
+    /// Tells whether a hook's object is of this run, so that it must not be made again. A deletion that failed is
+    /// the same run when it is tried again: only what failed runs anew.
+    fn ran(&self, hook: &HookRun, live: &LiveIndex) -> bool {
+        let again = self.start.purpose == Purpose::Deletion;
+        live.get(&hook.desired.key).is_some_and(|live| {
+            let failed = matches!(live.status, Status::Degraded | Status::Unknown);
+            live.hook_run.as_ref() == Some(&hook.mark) && !live.deleting && !(again && failed)
+        })
     }
 
     /// Decides what comes next, once nothing is in flight. `renew` gives the deadline of a next stage.
@@ -274,13 +265,13 @@ impl Run {
                 if !self.going.is_empty() {
                     return self.wait_or_fail(now, ProblemKind::PruneFailed, || words_of_going(&self.going, live));
                 }
-                self.deadline = renew;
+                self.start.deadline = renew;
             }
             if matches!(self.parts.front(), Some(Part::Gate { .. })) {
                 if let Some(next) = self.wait_at_gate(live, now) {
                     return next;
                 }
-                self.deadline = renew;
+                self.start.deadline = renew;
             }
             match self.parts.pop_front() {
                 None => return Next::Done,
@@ -288,7 +279,7 @@ impl Run {
                 Some(Part::Validate(all)) if all.is_empty() => {}
                 Some(Part::Validate(all)) => return Next::Validate(all),
                 Some(Part::Apply(objects, mut hooks)) => {
-                    hooks.retain(|hook| !Self::ran(hook, live));
+                    hooks.retain(|hook| !self.ran(hook, live));
                     self.done.retain(|key| !hooks.iter().any(|hook| hook.desired.key == *key));
                     return Next::Apply(objects, hooks);
                 }
@@ -298,7 +289,7 @@ impl Run {
                 }
                 Some(Part::Clear(hooks)) => {
                     let left = hooks.iter().filter(|hook| is_cleared(&hook.desired));
-                    let left = left.filter(|hook| live.get(&hook.desired.key).is_some() && !Self::ran(hook, live));
+                    let left = left.filter(|hook| live.get(&hook.desired.key).is_some() && !self.ran(hook, live));
                     let left: Vec<_> =
                         left.map(|hook| (hook.desired.key.clone(), hook.desired.version.clone())).collect();
                     if !left.is_empty() {
@@ -320,8 +311,8 @@ impl Run {
     }
 
     fn wait_or_fail(&self, now: Timestamp, kind: ProblemKind, words: impl Fn() -> String) -> Next {
-        if now < self.deadline {
-            Next::Wait(self.deadline)
+        if now < self.start.deadline {
+            Next::Wait(self.start.deadline)
         } else {
             Next::Fail(Problem::new(kind, words()), Vec::new())
         }
@@ -358,13 +349,13 @@ impl Run {
             self.missing.clear();
             return None;
         }
-        if now >= self.deadline {
+        if now >= self.start.deadline {
             let about = waiting.iter().map(|(key, ..)| (*key).clone()).collect();
             let words = format!("not healthy in time: {}", words_of_waiting(&waiting));
             return Some(Next::Fail(Problem::new(ProblemKind::Unhealthy, words), about));
         }
         let vanished = self.missing.values().min().map(|since| *since + VANISHED);
-        Some(Next::Wait(vanished.map_or(self.deadline, |at| at.min(self.deadline))))
+        Some(Next::Wait(vanished.map_or(self.start.deadline, |at| at.min(self.start.deadline))))
     }
 
     fn fail_hook(&mut self, hook: &HookRun, message: &str) -> Next {

@@ -131,6 +131,8 @@ pub(crate) enum Deleting {
     Rendering(Ticket, RevisionInfo),
     /// What is there is being looked at.
     Looking(Ticket),
+    /// A person's word is awaited; what it is asked for.
+    Asking(String),
     /// Hooks run and objects go.
     Running(Box<Run>),
     /// Nothing of it is left.
@@ -225,6 +227,11 @@ impl AppState {
     /// Returns the keys of the objects that it wants, owned or not yet.
     pub fn desired_keys(&self) -> impl Iterator<Item = &ObjectKey> {
         self.prepared.desired.iter().map(|one| &one.key)
+    }
+
+    /// Tells whether these are the objects that it wants.
+    pub(crate) fn wants(&self, prepared: &Arc<Prepared>) -> bool {
+        Arc::ptr_eq(&self.prepared, prepared)
     }
 
     /// Tells whether nothing is under way.

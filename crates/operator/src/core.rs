@@ -21,7 +21,7 @@ use crate::{
     listening::{Listening, News},
     metrics::Metrics,
     notices,
-    perform::{self, Apply},
+    perform::{self, Apply, Delete},
     records,
     rendering::{Done, Job, Kept, Renderer},
     rules::Projects,
@@ -455,8 +455,9 @@ impl Core {
                     Answer::Event(app, Event::Looked { ticket })
                 });
             }
-            Effect::Delete { key, version, uid } => {
-                self.tasks.spawn(async move { Answer::Event(app, perform::delete(cluster, key, version, uid).await) });
+            Effect::Delete { key, version, uid, seen } => {
+                let delete = Delete { key, version, uid, seen, label: id.label() };
+                self.tasks.spawn(async move { Answer::Event(app, perform::delete(cluster, delete).await) });
             }
             Effect::AddFinalizer | Effect::RemoveFinalizer => {
                 let Some(entry) = self.apps.get(id) else { return };

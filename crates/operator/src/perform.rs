@@ -126,10 +126,42 @@ async fn create_namespace(cluster: &Cluster, name: &str, metadata: &NamespaceMet
     }
 }
 
-/// Deletes an object.
-pub(crate) async fn delete(cluster: Cluster, key: ObjectKey, version: Text, uid: Text) -> Event {
-    let result = cluster.delete(&key, &version, &uid).await.map_err(|error| error.problem());
-    Event::Deleted { key, result }
+/// An object to delete, as the engine asks for it.
+pub(crate) struct Delete {
+    pub(crate) key: ObjectKey,
+    pub(crate) version: Text,
+    pub(crate) uid: Text,
+    /// The version in which it was last seen.
+    pub(crate) seen: u64,
+    /// The App's label.
+    pub(crate) label: String,
+}
+
+/// Deletes an object, if it still is the App's.
+pub(crate) async fn delete(cluster: Cluster, delete: Delete) -> Event {
+    let result = delete_ours(&cluster, &delete).await.map_err(|error| error.problem());
+    Event::Deleted { key: delete.key, result }
+}
+
+/// How often an object that changes all the time is looked at before its deletion is tried again later.
+const LOOKS: usize = 5;
+
+/// Between the decision and its arrival another App may have taken the object over: what changed is looked at again.
+async fn delete_ours(cluster: &Cluster, delete: &Delete) -> Result<(), Error> {
+    let Delete { key, version, uid, label, .. } = delete;
+    let mut seen = delete.seen.to_string();
+    for _ in 0..LOOKS {
+        if cluster.delete_as_seen(key, version, uid, &seen).await? {
+            return Ok(());
+        }
+        let Some(live) = cluster.live(key, version).await? else { return Ok(()) };
+        let same = live.str_at(&["metadata", "uid"]) == uid.as_str();
+        if !same || live.label(lockstep_api::APP_LABEL) != Some(label) {
+            return Ok(());
+        }
+        seen = live.str_at(&["metadata", "resourceVersion"]).to_owned();
+    }
+    Err(Error::Unreachable(format!("{key} changes faster than it can be deleted")))
 }
 
 fn app_path(app: &AppId) -> String {

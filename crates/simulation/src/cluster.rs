@@ -131,11 +131,11 @@ impl Cluster {
         }
     }
 
-    /// Deletes an object if it has this uid; without one, whatever is there.
-    pub(crate) fn delete(&mut self, key: &ObjectKey, uid: Option<&str>) -> Result<(), Problem> {
+    /// Deletes an object if it has this uid and this version; without them, whatever is there. Tells whether it went.
+    pub(crate) fn delete(&mut self, key: &ObjectKey, seen: Option<(&str, u64)>) -> Result<bool, Problem> {
         let mut options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"});
-        if let Some(uid) = uid {
-            options["preconditions"] = json!({"uid": uid});
+        if let Some((uid, version)) = seen {
+            options["preconditions"] = json!({"uid": uid, "resourceVersion": version.to_string()});
         }
         let result = self.send("DELETE", &path(key), "application/json", &options.to_string());
         let there = self.send("GET", &path(key), "", "");
@@ -144,7 +144,8 @@ impl Cluster {
             Err(_) => self.went(key),
         }
         match result {
-            Ok(_) | Err((404 | 409, _)) => Ok(()),
+            Ok(_) | Err((404, _)) => Ok(true),
+            Err((409, _)) => Ok(false),
             Err((code, message)) => Err(problem(code, message)),
         }
     }

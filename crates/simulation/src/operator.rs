@@ -272,8 +272,8 @@ impl World {
                 let changed = result.as_ref().is_ok_and(|live| known != Some(live.version));
                 Tell::Answer(id, Event::Applied { key, version, digest, result, changed })
             }
-            Effect::Delete { key, uid, .. } => {
-                let mut result = if reaches { self.delete(&key, &uid) } else { Ok(()) };
+            Effect::Delete { key, uid, seen, .. } => {
+                let mut result = if reaches { self.delete(&id, &key, &uid, seen) } else { Ok(()) };
                 if let Some(problem) = problem {
                     result = Err(problem);
                 }
@@ -324,10 +324,23 @@ impl World {
         result.map(|object| Live::of(&object, &self.cluster.rules, self.now))
     }
 
-    fn delete(&mut self, key: &ObjectKey, uid: &str) -> Result<(), Problem> {
-        let result = self.cluster.delete(key, Some(uid));
+    /// Deletes as the real shell does: what changed since it was seen is looked at again.
+    fn delete(&mut self, id: &AppId, key: &ObjectKey, uid: &str, seen: u64) -> Result<(), Problem> {
+        let text = |object: &Object, name: &str| object.str_at(&["metadata", name]).to_owned();
+        let mut seen = seen;
+        while let Some(object) = self.cluster.truth.get(key).map(|truth| truth.object.clone()) {
+            let label = object.label(lockstep_api::APP_LABEL).map(str::to_owned);
+            if self.cluster.delete(key, Some((uid, seen)))? {
+                self.promises.deleted(id, key, label.as_deref());
+                break;
+            }
+            if text(&object, "uid") != uid || label != Some(id.label()) {
+                break;
+            }
+            seen = Live::version_of(&object);
+        }
         self.stored(key);
-        result
+        Ok(())
     }
 
     // Watches.

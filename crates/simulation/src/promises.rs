@@ -171,6 +171,13 @@ impl Promises {
         self.broken_by(format!("{id} deletes {key}, {why}"));
     }
 
+    /// An object was deleted that carried this label: nobody may have taken it over meanwhile.
+    pub(crate) fn deleted(&mut self, id: &AppId, key: &ObjectKey, label: Option<&str>) {
+        if label != Some(id.label().as_str()) {
+            self.broken_by(format!("{id} deletes {key}, which is not its own by now: {label:?}"));
+        }
+    }
+
     /// Returns the number of an App's sync.
     pub(crate) fn number(&self, id: &AppId) -> u64 {
         self.syncs.get(id).map(|sync| sync.number).unwrap_or_default()

@@ -69,8 +69,8 @@ impl Step<'_, '_> {
         self.state.spec.sync.auto || self.is_asked()
     }
 
-    /// Tells whether a person agreed to the prune that was asked about.
-    fn is_agreed(&self) -> bool {
+    /// Tells whether a person agreed to the prune or the deletion that was asked about.
+    pub(super) fn is_agreed(&self) -> bool {
         !self.state.asks.is_empty() && self.state.asks == self.state.confirm
     }
 

@@ -9,7 +9,7 @@ use super::Step;
 use crate::{
     Effect, HookPhase, Live, Prepared, Problem, Ticket,
     event::Rejected,
-    plan::in_order_of_deletion,
+    plan::{in_order_of_deletion, question, word_for},
     run::{Purpose, Run},
     state::{Activity, Deleting},
 };
@@ -28,6 +28,13 @@ impl Step<'_, '_> {
         match &self.state.activity {
             Activity::Deleting(Deleting::Begin) => self.begin_deleting(),
             Activity::Deleting(Deleting::Running(_)) => self.advance(),
+            Activity::Deleting(Deleting::Asking(_)) => {
+                let answered = self.is_agreed() || self.state.spec.sync.deletion == Deletion::Orphan;
+                if answered {
+                    self.state.activity = Activity::Deleting(Deleting::Begin);
+                }
+                answered
+            }
             // The finalizer is still there: its removal did not reach the cluster.
             Activity::Deleting(Deleting::Done) => {
                 self.let_go();
@@ -87,12 +94,28 @@ impl Step<'_, '_> {
         if !matches!(self.state.activity, Activity::Deleting(Deleting::Looking(awaited)) if awaited == ticket) {
             return;
         }
+        let left = self.left_to_delete();
+        if let Some(question) = self.question_before_deletion(&left) {
+            self.notify(true, "DeletionAsks", question.clone());
+            self.state.activity = Activity::Deleting(Deleting::Asking(question));
+            self.tell_now = true;
+            return;
+        }
         let (before, after) = (self.hooks_at(HookPhase::PreDelete), self.hooks_at(HookPhase::PostDelete));
-        let objects = in_order_of_deletion(self.left_to_delete(), self.context.live);
+        let objects = in_order_of_deletion(left, self.context.live);
         let revision = self.state.synced.clone().unwrap_or_default();
         let start = self.start(Purpose::Deletion, revision, self.state.synced_digest, true, false);
         let run = Run::deletion(start, &before, objects, &after);
         self.state.activity = Activity::Deleting(Deleting::Running(Box::new(run)));
+    }
+
+    /// Some objects go only after a person agreed to exactly these.
+    fn question_before_deletion(&mut self, objects: &[(ObjectKey, Text)]) -> Option<String> {
+        let asks = |key: &ObjectKey| self.context.live.get(key).is_some_and(|live| live.marks.confirm_delete);
+        let asked: Vec<_> = objects.iter().filter(|(key, _)| asks(key)).cloned().collect();
+        self.state.asks = if asked.is_empty() { String::new() } else { word_for(&asked) };
+        let question = || question("the App is being deleted and its objects are kept", &asked, &self.state.asks);
+        (!asked.is_empty() && !self.is_agreed()).then(question)
     }
 
     /// Nothing of the App is left: it may go.

@@ -45,6 +45,10 @@ impl Step<'_, '_> {
             if !wanted || self.state.deleting {
                 self.state.inventory.remove(key);
             }
+            // What was handed over while its deletion was under way never goes.
+            if let Some(run) = self.run() {
+                run.leave(key);
+            }
         }
         if !self.is_drift(key) {
             self.state.missed.remove(key);

@@ -129,7 +129,7 @@ impl Step<'_, '_> {
                     return;
                 }
                 Activity::Running(run) => {
-                    if self.is_superseded(&run.revision.id.clone()) {
+                    if self.is_superseded(&run.start.revision.id.clone()) {
                         self.supersede();
                         continue;
                     }

@@ -19,7 +19,7 @@ use crate::{
 impl Step<'_, '_> {
     pub(super) fn succeed(&mut self) {
         match std::mem::take(&mut self.state.activity) {
-            Activity::Running(run) => match run.purpose.clone() {
+            Activity::Running(run) => match run.start.purpose.clone() {
                 Purpose::Failure(problem) => self.end_failed(*run, problem),
                 Purpose::Sync | Purpose::Deletion => self.succeed_sync(*run),
             },
@@ -33,34 +33,42 @@ impl Step<'_, '_> {
 
     fn succeed_sync(&mut self, run: Run) {
         self.delete_hooks(&run, |hook| hook.delete.succeeded, true);
-        self.state.refreshed.clone_from(&run.refresh);
+        self.state.refreshed.clone_from(&run.start.refresh);
         self.state.problem = None;
         self.state.failures = 0;
         self.state.retry_at = None;
         self.tell_now = true;
-        let words = format!("{} is synced, {} changed", revision_words(&run.revision), run.changed);
-        if run.selective {
+        let words = format!("{} is synced, {} changed", revision_words(&run.start.revision), run.changed);
+        if run.start.selective {
             let words = format!("chosen objects only: {}", self.state.resources);
-            return self.remember(&run.revision, run.started, run.changed, Outcome::Succeeded, words, run.results);
+            return self.remember(
+                &run.start.revision,
+                run.start.started,
+                run.changed,
+                Outcome::Succeeded,
+                words,
+                run.results,
+            );
         }
         let first = self.state.synced.is_none();
-        let moved = self.state.synced.as_ref().is_none_or(|synced| synced.id != run.revision.id);
-        let applied = run.changed > 0 || self.state.synced_digest != run.digest;
-        self.state.runs += u64::from(run.hooks);
+        let moved = self.state.synced.as_ref().is_none_or(|synced| synced.id != run.start.revision.id);
+        let applied = run.changed > 0 || self.state.synced_digest != run.start.digest;
+        self.state.runs += u64::from(run.start.hooks);
         if (moved && applied) || !run.results.is_empty() {
             let none = String::new();
-            self.remember(&run.revision, run.started, run.changed, Outcome::Succeeded, none, run.results);
+            self.remember(&run.start.revision, run.start.started, run.changed, Outcome::Succeeded, none, run.results);
         }
         if !first && applied && moved {
             self.notify(false, "Synced", words);
         }
         if first || applied || self.state.shown.is_none() {
-            self.state.shown = Some(run.revision.clone());
+            self.state.shown = Some(run.start.revision.clone());
         }
         let held = &self.state.held;
-        let back = self.state.target.as_ref().is_some_and(|target| target.id == *held) && run.revision.id != *held;
-        self.state.synced = Some(run.revision);
-        self.state.synced_digest = run.digest;
+        let back =
+            self.state.target.as_ref().is_some_and(|target| target.id == *held) && run.start.revision.id != *held;
+        self.state.synced = Some(run.start.revision);
+        self.state.synced_digest = run.start.digest;
         if back {
             self.hold(run.changed > 0);
         } else {
@@ -90,43 +98,42 @@ impl Step<'_, '_> {
             Activity::Running(run) => self.fail_sync(*run, problem),
             Activity::Deleting(Deleting::Running(run)) => {
                 self.delete_hooks(&run, |hook| hook.delete.failed, false);
-                self.state.runs += 1;
                 self.state.activity = Activity::Deleting(Deleting::Begin);
-                self.fail(&run.revision, run.started, run.changed, run.results, problem);
+                self.fail(&run.start.revision, run.start.started, run.changed, run.results, problem);
             }
             other => self.state.activity = other,
         }
     }
 
     fn fail_sync(&mut self, run: Run, problem: Problem) {
-        if let Purpose::Failure(first) = &run.purpose {
+        if let Purpose::Failure(first) = &run.start.purpose {
             let both = Problem::new(first.kind, format!("{}; then {}", first.message, problem.message));
             return self.end_failed(run, both);
         }
         self.delete_hooks(&run, |hook| hook.delete.failed, false);
-        let hooks = if run.hooks { self.hooks_at(HookPhase::SyncFail) } else { Vec::new() };
+        let hooks = if run.start.hooks { self.hooks_at(HookPhase::SyncFail) } else { Vec::new() };
         if hooks.is_empty() {
             return self.end_failed(run, problem);
         }
         let purpose = Purpose::Failure(problem);
-        let start = self.start(purpose, run.revision.clone(), run.digest, true, false);
+        let start = self.start(purpose, run.start.revision.clone(), run.start.digest, true, false);
         let mut next = Run::hooks(start, &hooks, HookPhase::SyncFail);
-        (next.started, next.changed, next.results) = (run.started, run.changed, run.results);
+        (next.start.started, next.changed, next.results) = (run.start.started, run.changed, run.results);
         self.state.activity = Activity::Running(Box::new(next));
     }
 
     /// A sync failed and the hooks after it have run.
     fn end_failed(&mut self, run: Run, problem: Problem) {
         self.delete_hooks(&run, |hook| hook.delete.succeeded, true);
-        self.state.runs += u64::from(run.hooks);
-        let good = self.state.synced.as_ref().filter(|good| good.id != run.revision.id);
-        if self.state.spec.sync.atomic && good.is_some() && !run.selective {
-            self.state.held = run.revision.id.clone();
-            self.state.refreshed.clone_from(&run.refresh);
+        self.state.runs += u64::from(run.start.hooks);
+        let good = self.state.synced.as_ref().filter(|good| good.id != run.start.revision.id);
+        if self.state.spec.sync.atomic && good.is_some() && !run.start.selective {
+            self.state.held = run.start.revision.id.clone();
+            self.state.refreshed.clone_from(&run.start.refresh);
         }
         self.catch_up();
-        self.fail(&run.revision, run.started, run.changed, run.results, problem);
-        if self.state.held == run.revision.id {
+        self.fail(&run.start.revision, run.start.started, run.changed, run.results, problem);
+        if self.state.held == run.start.revision.id {
             // Going back begins at once.
             self.state.retry_at = None;
             self.state.failures = 0;
@@ -154,9 +161,9 @@ impl Step<'_, '_> {
     pub(super) fn supersede(&mut self) {
         let Activity::Running(run) = std::mem::take(&mut self.state.activity) else { return };
         // A commit that leaves this App alone must not run its hooks again; one that does not begins another run.
-        self.state.superseded = run.hooks.then_some(run.digest);
+        self.state.superseded = run.start.hooks.then_some(run.start.digest);
         let words = "a newer revision came".to_owned();
-        self.remember(&run.revision, run.started, run.changed, Outcome::Superseded, words, run.results);
+        self.remember(&run.start.revision, run.start.started, run.changed, Outcome::Superseded, words, run.results);
         self.state.retry_at = None;
     }
 

@@ -143,8 +143,8 @@ impl Step<'_, '_> {
         // The same sync has the same id in the next process, until it has ended and its end was written.
         let name = format!("{digest:x} {} {}", self.state.refresh, self.state.runs);
         let id = crate::desired::digest_of(name.as_bytes());
-        let (now, deadline, refresh) = (self.context.now, self.deadline(), self.state.refresh.clone());
-        Start { purpose, revision, digest, id, refresh, hooks, selective, now, deadline }
+        let (started, deadline, refresh) = (self.context.now, self.deadline(), self.state.refresh.clone());
+        Start { purpose, revision, digest, id, refresh, hooks, selective, started, deadline }
     }
 
     /// Takes in objects that a sync left which was cut off by a crash: no status names them.
@@ -208,7 +208,7 @@ impl Step<'_, '_> {
                 objects.is_empty() && hooks.is_empty()
             }
             Next::Delete(keys) => {
-                let deadline = run.deadline;
+                let deadline = run.start.deadline;
                 let gone = keys.iter().all(|(key, _)| live.get(key).is_none());
                 for (key, version) in keys {
                     if self.belongs_to_another(&key) {
@@ -363,8 +363,8 @@ impl Step<'_, '_> {
     pub(super) fn delete(&mut self, key: ObjectKey, version: Text) {
         match self.context.live.get(&key) {
             Some(live) if !live.deleting => {
-                let uid = live.uid.clone();
-                self.effects.push(Effect::Delete { key, version, uid });
+                let (uid, seen) = (live.uid.clone(), live.version);
+                self.effects.push(Effect::Delete { key, version, uid, seen });
             }
             Some(_) => {}
             None => {
