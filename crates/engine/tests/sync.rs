@@ -5,7 +5,7 @@ mod world;
 
 use lockstep_api::{AppSpec, DriftMode, IgnoreDifference, Outcome, Phase, SyncPolicy, SyncWindow, WindowKind};
 use lockstep_health::Status;
-use world::{World, config, hook, in_wave, job};
+use world::{World, annotated, config, hook, in_wave, job};
 
 #[test]
 fn waves_and_phases_follow_each_other_when_healthy() {
@@ -282,6 +282,66 @@ fn a_deleted_app_runs_its_hooks_and_goes_in_reverse() {
     world.crash();
     world.delete_app();
     assert_eq!(world.story(), ["apply last-words", "delete b", "delete a", "apply wake", "let go"]);
+}
+
+#[test]
+fn a_deletion_whose_hook_failed_runs_only_that_hook_again() {
+    let mut world = World::new(AppSpec::default());
+    world.commit(&[
+        in_wave(hook(job("first"), "PreDelete"), 0),
+        in_wave(hook(job("second"), "PreDelete"), 1),
+        config("a"),
+    ]);
+    world.run();
+    world.set("a", Status::Healthy);
+    world.delete_app();
+    world.set("first", Status::Healthy);
+    world.set("second", Status::Degraded);
+    world.wait(100);
+    assert_eq!(world.story(), ["apply first", "apply second", "delete second", "apply second"]);
+    assert!(world.exists("a"), "nothing goes before the hooks succeeded");
+    world.set("second", Status::Healthy);
+    assert_eq!(world.story()[4..], ["delete a", "let go"]);
+}
+
+#[test]
+fn an_app_whose_objects_ask_for_it_is_deleted_after_a_persons_word() {
+    let mut world = World::new(AppSpec::default()).always_healthy();
+    let asks = annotated(config("data"), "argocd.argoproj.io/sync-options", "Delete=confirm");
+    world.commit(&[asks, config("a")]);
+    world.run();
+    world.delete_app();
+    let status = world.status();
+    assert!(world.story().is_empty(), "{:?}", world.story());
+    assert!(
+        status.message.contains(&format!(
+            "shop/ConfigMap/data; annotate the App with lockstep.dev/confirm-prune={}",
+            status.asks
+        )),
+        "{}",
+        status.message
+    );
+    world.confirm("another word");
+    assert!(world.story().is_empty(), "{:?}", world.story());
+    world.confirm(&status.asks);
+    assert_eq!(world.story(), ["delete a", "delete data", "let go"]);
+}
+
+#[test]
+fn a_refused_revision_between_two_equal_ones_runs_no_hook_twice() {
+    let mut world = World::new(AppSpec::default());
+    let all = [hook(job("before"), "PreSync"), config("a")];
+    world.commit(&[config("a")]);
+    world.run();
+    world.set("a", Status::Healthy);
+    world.commit(&all);
+    world.run();
+    world.commit(&[]);
+    world.run();
+    world.commit(&all);
+    world.run();
+    world.set("before", Status::Healthy);
+    assert_eq!(world.applied(), ["a", "before"]);
 }
 
 #[test]

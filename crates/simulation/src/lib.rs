@@ -11,8 +11,7 @@
 //! Why: a deployment goes wrong in orders of events that nobody thinks of. A seed that fails is a test that can be
 //! repeated, and its story is written for people.
 //!
-//! What it found in the engine so far is in the table in `tests/simulation.rs`; which seeds still fail is in
-//! `docs/compatibility.md`.
+//! What it found in the engine so far is in the table in `tests/simulation.rs`.
 #![warn(missing_docs)]
 
 mod cluster;

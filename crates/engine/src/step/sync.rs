@@ -102,8 +102,7 @@ impl Step<'_, '_> {
         let only: Vec<String> = only.into_iter().filter(|word| !word.is_empty()).collect();
         let selective = !only.is_empty();
         let sync = &self.state.spec.sync;
-        let other = self.state.superseded.take().is_some_and(|superseded| superseded != prepared.digest);
-        self.state.runs += u64::from(other);
+        let other = self.state.superseded.is_some_and(|superseded| superseded != prepared.digest);
         // Going back to what was synced last is a change, too, if a sync of something else had begun.
         let hooks = !selective && (other || self.is_asked() || prepared.digest != self.state.synced_digest);
         let policy = Policy {
@@ -122,6 +121,9 @@ impl Step<'_, '_> {
             let problem = Problem::new(ProblemKind::Refused, format!("{}; {hint}", fatal.message));
             return self.refuse(&revision, problem);
         }
+        // A revision that was refused began nothing: the superseded sync may still be the one to go on with.
+        self.state.superseded = None;
+        self.state.runs += u64::from(other);
         let warnings = prepared.diagnostics.iter().map(ToString::to_string);
         self.state.remarks = plan.refusals.iter().map(|refusal| refusal.message.clone()).chain(warnings).collect();
         self.state.asks = plan.asks.clone();

@@ -12,6 +12,7 @@ mod keeping;
 mod kubectl;
 mod kustomize;
 mod parity;
+mod safety;
 mod server;
 mod sources;
 
