@@ -101,7 +101,7 @@ impl World {
             Tell::App(id) => self.app_seen(&id),
             Tell::Resolved => self.resolve(),
             Tell::Rendered(id, ticket, commit) => self.rendered(id, ticket, commit),
-            Tell::Answer(id, event) => self.operator.fleet.answered(&id, event, self.now),
+            Tell::Answer(id, event) => self.operator.fleet.answered(&id, *event, self.now),
             Tell::FinalizerLost(id) => {
                 // It is looked at once more, as the real shell does.
                 self.operator.fleet.look_again(&id);
@@ -270,14 +270,14 @@ impl World {
                     (problem, _) => Err(problem.unwrap_or_else(|| Problem::new(ProblemKind::Rejected, "refused"))),
                 };
                 let changed = result.as_ref().is_ok_and(|live| known != Some(live.version));
-                Tell::Answer(id, Event::Applied { key, version, digest, result, changed })
+                Tell::Answer(id, Box::new(Event::Applied { key, version, digest, result, changed }))
             }
             Effect::Delete { key, uid, seen, .. } => {
                 let mut result = if reaches { self.delete(&id, &key, &uid, seen) } else { Ok(()) };
                 if let Some(problem) = problem {
                     result = Err(problem);
                 }
-                Tell::Answer(id, Event::Deleted { key, result })
+                Tell::Answer(id, Box::new(Event::Deleted { key, result }))
             }
             Effect::Status(status) => {
                 if reaches {
@@ -299,10 +299,10 @@ impl World {
             }
             Effect::Explain { key, .. } => {
                 let reason = problem.is_none().then(|| format!("{key} is simulated"));
-                Tell::Answer(id, Event::Explained { key, reason, log: None })
+                Tell::Answer(id, Box::new(Event::Explained { key, reason, log: None }))
             }
             Effect::Validate { key, .. } => {
-                Tell::Answer(id, Event::Validated { key, result: problem.map_or(Ok(()), Err) })
+                Tell::Answer(id, Box::new(Event::Validated { key, result: problem.map_or(Ok(()), Err) }))
             }
             Effect::Render { .. } | Effect::Look { .. } | Effect::WakeAt(_) | Effect::Notify(_) => return,
         };

@@ -118,7 +118,7 @@ fn app(rng: &mut Rng, place: usize) -> (AppId, AppSpec) {
     };
     let spec = AppSpec {
         source: Source { git: Some(git), ..Source::default() },
-        destination: Destination { namespace: Some(NAMESPACE.into()), ..Destination::default() },
+        destination: Destination { namespace: Some(NAMESPACE.into()) },
         sync,
         depends_on,
         ..AppSpec::default()

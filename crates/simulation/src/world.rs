@@ -53,7 +53,7 @@ pub(crate) enum Tell {
     App(AppId),
     Resolved,
     Rendered(AppId, u64, usize),
-    Answer(AppId, Event),
+    Answer(AppId, Box<Event>),
     StatusWritten(AppId, bool),
     FinalizerLost(AppId),
     Looked(AppId, u64, Vec<lockstep_object::Gk>),
