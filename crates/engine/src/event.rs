@@ -241,6 +241,8 @@ pub enum Event {
         /// The whole object, to tell who changed what; nothing when it went.
         object: Option<Arc<Object>>,
     },
+    /// The cluster has the status that was written last.
+    Recorded,
     /// Something this App may wait for has changed: a dependency, a Project, the time.
     Wake,
     /// The rules of projects are others than before.

@@ -331,6 +331,8 @@ impl Fleet {
         } else if again {
             member.state.status_lost(now);
             self.step(id, Event::Wake, now);
+        } else {
+            self.step(id, Event::Recorded, now);
         }
     }
 

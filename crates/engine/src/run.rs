@@ -102,6 +102,11 @@ pub(crate) enum Next {
     Fail(Problem, Vec<ObjectKey>),
 }
 
+/// Returns the number of the run that a hook's object was made for, from the mark on it.
+pub(crate) fn number_of(mark: &Text) -> Option<u64> {
+    mark.as_str().split('.').nth(1)?.parse().ok()
+}
+
 /// What a run begins with beside its plan.
 #[derive(Debug)]
 pub(crate) struct Start {
@@ -110,6 +115,8 @@ pub(crate) struct Start {
     pub(crate) digest: u64,
     /// Names the run on the objects of its hooks: after a crash, a hook that ran for it does not run again.
     pub(crate) id: u64,
+    /// Numbers the runs of the App.
+    pub(crate) number: u64,
     /// What was asked for when it began.
     pub(crate) refresh: String,
     /// Whether its hooks run.
@@ -177,7 +184,7 @@ impl Run {
     }
 
     fn hook_run(&self, desired: &Arc<Desired>, phase: HookPhase) -> HookRun {
-        let mark = Text::from(format!("{:016x}.{}", self.start.id, phase.as_str()));
+        let mark = Text::from(format!("{:016x}.{}.{}", self.start.id, self.start.number, phase.as_str()));
         HookRun { desired: Arc::clone(desired), phase, mark }
     }
 

@@ -42,6 +42,8 @@ pub struct AppState {
     pub(crate) project_windows: Arc<[SyncWindow]>,
     /// How many syncs that owed hooks have ended.
     pub(crate) runs: u64,
+    /// As many of them are known to be recorded in the cluster.
+    pub(crate) recorded: u64,
     /// The digest of a sync that owed hooks and was superseded before it ended.
     pub(crate) superseded: Option<u64>,
     /// The revision that an atomic App went back from.
@@ -168,6 +170,7 @@ impl AppState {
             rules: Arc::default(),
             project_windows: Arc::default(),
             runs: status.runs,
+            recorded: status.runs,
             superseded: None,
             held: status.held_revision.clone(),
             deletion_hooks: status.deletion_hooks,

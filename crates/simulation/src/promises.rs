@@ -31,6 +31,8 @@ pub(crate) struct Promises {
 struct Sync {
     /// Numbers the syncs, so that a request that comes late is known as one of an earlier sync.
     number: u64,
+    /// Its number when it began.
+    first: u64,
     /// What is synced: the digest of the objects, and the annotation that asked for it.
     what: (u64, String),
     begun: Timestamp,
@@ -75,7 +77,8 @@ impl Promises {
         let what = (prepared.digest, state.refresh().to_owned());
         let sync = self.syncs.entry(id.clone()).or_default();
         if sync.what != what {
-            *sync = Sync { number: sync.number + 1, what, begun: now, ..Sync::default() };
+            let number = sync.number + 1;
+            *sync = Sync { number, first: number, what, begun: now, ..Sync::default() };
         }
     }
 
@@ -189,8 +192,12 @@ impl Promises {
         if key.kind.as_str() != "Job" || !made {
             return;
         }
-        let Some(sync) = self.syncs.get_mut(id).filter(|sync| sync.number == number) else { return };
+        let Some(sync) = self.syncs.get_mut(id).filter(|sync| sync.first <= number) else { return };
         sync.ran.insert(key.clone());
+        if number < sync.number {
+            // It was sent before the sync failed and was tried again.
+            return;
+        }
         let times = sync.hooks.entry(key.clone()).or_default();
         *times += 1;
         let times = *times;

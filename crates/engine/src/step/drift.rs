@@ -71,7 +71,7 @@ impl Step<'_, '_> {
         }
     }
 
-    fn is_quiet(&self) -> bool {
+    pub(super) fn is_quiet(&self) -> bool {
         matches!(self.state.activity, Activity::Idle | Activity::Waiting(_))
     }
 

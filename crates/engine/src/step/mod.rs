@@ -61,6 +61,10 @@ impl Step<'_, '_> {
             Event::Looked { ticket } => self.looked(ticket),
             Event::Deleted { key, result } => self.deleted(&key, result),
             Event::Live { key, object } => self.live(&key, object),
+            Event::Recorded => {
+                self.state.recorded = self.state.written.runs;
+                self.clear_ended_hooks();
+            }
             Event::Wake => {}
             Event::RulesChanged => self.ask_again(ProblemKind::Forbidden),
             Event::ClaimsChanged => self.ask_again(ProblemKind::Claimed),

@@ -12,7 +12,7 @@ use crate::{
     Desired, Hook, HookPhase, Problem, ProblemKind, RevisionInfo,
     facts::{self, time_text},
     plan::holds_data,
-    run::{Purpose, Run},
+    run::{Purpose, Run, number_of},
     state::{Activity, Deleting},
 };
 
@@ -32,7 +32,6 @@ impl Step<'_, '_> {
     }
 
     fn succeed_sync(&mut self, run: Run) {
-        self.delete_hooks(&run, |hook| hook.delete.succeeded, true);
         self.state.refreshed.clone_from(&run.start.refresh);
         self.state.problem = None;
         self.state.failures = 0;
@@ -75,6 +74,7 @@ impl Step<'_, '_> {
             self.state.held.clear();
         }
         self.catch_up();
+        self.clear_ended_hooks();
     }
 
     /// The cluster is back at the last good revision; only Git leads on.
@@ -110,7 +110,6 @@ impl Step<'_, '_> {
             let both = Problem::new(first.kind, format!("{}; then {}", first.message, problem.message));
             return self.end_failed(run, both);
         }
-        self.delete_hooks(&run, |hook| hook.delete.failed, false);
         let hooks = if run.start.hooks { self.hooks_at(HookPhase::SyncFail) } else { Vec::new() };
         if hooks.is_empty() {
             return self.end_failed(run, problem);
@@ -124,7 +123,6 @@ impl Step<'_, '_> {
 
     /// A sync failed and the hooks after it have run.
     fn end_failed(&mut self, run: Run, problem: Problem) {
-        self.delete_hooks(&run, |hook| hook.delete.succeeded, true);
         self.state.runs += u64::from(run.start.hooks);
         let good = self.state.synced.as_ref().filter(|good| good.id != run.start.revision.id);
         if self.state.spec.sync.atomic && good.is_some() && !run.start.selective {
@@ -207,7 +205,31 @@ impl Step<'_, '_> {
         self.state.prepared.desired.iter().filter(runs).map(|one| Arc::new(one.clone())).collect()
     }
 
-    /// Deletes the objects of hooks that ended well or badly, where their policy says so.
+    /// Deletes the objects of hooks whose run has ended, where their policy says so. Not before the end is recorded:
+    /// without it only these objects tell a restarted operator that the hooks ran.
+    pub(super) fn clear_ended_hooks(&mut self) {
+        if self.state.spec.suspend || self.state.deleting || !self.is_quiet() {
+            return;
+        }
+        let (live, recorded) = (self.context.live, self.state.recorded);
+        let asks = |one: &&Desired| {
+            let (Some(hook), Some(facts)) = (&one.hook, live.get(&one.key)) else { return false };
+            let ended = facts.hook_run.as_ref().and_then(number_of).is_some_and(|number| number < recorded);
+            let chosen = match facts.status {
+                Status::Healthy => hook.delete.succeeded,
+                Status::Degraded => hook.delete.failed,
+                _ => false,
+            };
+            ended && chosen && !holds_data(&one.key)
+        };
+        let ended = self.state.prepared.desired.iter().filter(asks);
+        let ended: Vec<(ObjectKey, Text)> = ended.map(|one| (one.key.clone(), one.version.clone())).collect();
+        for (key, version) in ended {
+            self.delete(key, version);
+        }
+    }
+
+    /// Deletes the objects of a deletion's hooks that ended well or badly, where their policy says so.
     fn delete_hooks(&mut self, run: &Run, asks: impl Fn(&Hook) -> bool, well: bool) {
         let ended: Vec<ObjectKey> = match well {
             true => run.succeeded_hooks().cloned().collect(),

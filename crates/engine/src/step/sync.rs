@@ -15,7 +15,7 @@ use crate::{
     event::Rejected,
     facts::short_revision,
     plan::{holds_data, plan},
-    run::{Failing, HookRun, Next, Purpose, Run, Start},
+    run::{Failing, HookRun, Next, Purpose, Run, Start, number_of},
     state::{Activity, Applying},
 };
 
@@ -134,19 +134,24 @@ impl Step<'_, '_> {
         self.state.activity = Activity::Running(Box::new(Run::sync(plan, start, validate_first)));
     }
 
+    /// Says what a run begins with.
     pub(super) fn start(
-        &self,
+        &mut self,
         purpose: Purpose,
         revision: RevisionInfo,
         digest: u64,
         hooks: bool,
         selective: bool,
     ) -> Start {
-        // The same sync has the same id in the next process, until it has ended and its end was written.
-        let name = format!("{digest:x} {} {}", self.state.refresh, self.state.runs);
-        let id = crate::desired::digest_of(name.as_bytes());
+        // The same sync has the same id and number in the next process, until it has ended and its end was written.
+        // That it began may not have been written: then the hooks that ran for it tell its number.
+        let live = self.context.live;
+        let marks = live.of_app(&self.state.label).filter_map(|key| live.get(key)?.hook_run.as_ref());
+        let number = marks.filter_map(number_of).max().unwrap_or_default().max(self.state.runs);
+        self.state.runs = number;
+        let id = crate::desired::digest_of(format!("{digest:x} {}", self.state.refresh).as_bytes());
         let (started, deadline, refresh) = (self.context.now, self.deadline(), self.state.refresh.clone());
-        Start { purpose, revision, digest, id, refresh, hooks, selective, started, deadline }
+        Start { purpose, revision, digest, id, number, refresh, hooks, selective, started, deadline }
     }
 
     /// Takes in objects that a sync left which was cut off by a crash: no status names them.
@@ -171,13 +176,16 @@ impl Step<'_, '_> {
         }
     }
 
-    /// Forgets objects that are not wanted and not there, or no longer ours.
+    /// Forgets objects that are not wanted and not there, or no longer ours; and hooks, which come and go.
     fn forget_what_is_gone(&mut self, prepared: &Prepared) {
         let wanted: HashSet<&ObjectKey> = prepared.desired.iter().map(|one| &one.key).collect();
         let label = self.state.label.as_str();
         let ours = |key: &ObjectKey| self.context.live.get(key).is_some_and(|live| live.app.as_deref() == Some(label));
         let owned = self.state.inventory.iter().map(|(key, _)| key);
-        let gone: Vec<ObjectKey> = owned.filter(|key| !wanted.contains(key) && !ours(key)).cloned().collect();
+        let hooks: HashSet<&ObjectKey> =
+            prepared.desired.iter().filter(|one| one.hook.is_some()).map(|one| &one.key).collect();
+        let goes = |key: &&ObjectKey| hooks.contains(*key) || !wanted.contains(*key) && !ours(key);
+        let gone: Vec<ObjectKey> = owned.filter(goes).cloned().collect();
         for key in gone {
             self.state.inventory.remove(&key);
         }

@@ -241,7 +241,10 @@ impl World {
                 self.events.push_back(Event::Explained { key, reason, log: text.filter(|_| log) });
             }
             Effect::Look { ticket, .. } => self.events.push_back(Event::Looked { ticket }),
-            Effect::Status(status) => self.written = *status,
+            Effect::Status(status) => {
+                self.written = *status;
+                self.events.push_back(Event::Recorded);
+            }
             Effect::WakeAt(at) => self.wake = Some(self.wake.map_or(at, |known| known.min(at))),
             Effect::RemoveFinalizer => self.story.push("let go".to_owned()),
             Effect::AddFinalizer | Effect::Notify(_) => {}
