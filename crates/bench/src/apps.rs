@@ -28,12 +28,14 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Makes the repository with the apps, and everything else as [`Bench::without_apps`].
+    /// Makes the repository with N apps and the App of them, and everything else as [`Bench::without_apps`].
     pub(crate) async fn new(settings: &Settings) -> anyhow::Result<Self> {
         let bench = Self::without_apps(settings.kubeconfig.as_ref()).await?;
         for place in 0..settings.apps() {
             write_app(&bench.repository(), place, "one")?;
         }
+        let apps: Vec<_> = (0..settings.apps()).map(|place| bench.app(&name(place), &json!({}))).collect();
+        write_folder(&bench.repository(), ROOT, &apps)?;
         commit(&bench.repository(), "install")?;
         Ok(bench)
     }
@@ -109,23 +111,14 @@ impl Bench {
         })
     }
 
-    /// Makes the Apps, without their finalizer: putting it there is the operator's work and counted.
-    pub(crate) async fn make_apps(&self, settings: &Settings) -> anyhow::Result<()> {
-        let mut tasks = tokio::task::JoinSet::new();
-        for place in 0..settings.apps() {
-            let app = self.app(&name(place), &json!({}));
-            let (cluster, collection) = (self.cluster.clone(), self.collection());
-            tasks.spawn(async move { cluster.create(&collection, &app).await });
-            if tasks.len() >= 32 {
-                tasks.join_next().await.context("a task was spawned")???;
-            }
-        }
-        while let Some(result) = tasks.join_next().await {
-            result??;
-        }
-        Ok(())
+    /// Makes the one App whose folder holds the N Apps: making these is the operator's work and counted.
+    pub(crate) async fn make_apps(&self) -> anyhow::Result<()> {
+        self.make_app(ROOT, &json!({})).await
     }
 }
+
+/// The App of the Apps, and its folder.
+const ROOT: &str = "apps";
 
 /// Names an app.
 pub(crate) fn name(place: usize) -> String {
@@ -156,7 +149,7 @@ impl Follower {
 
     async fn look(&mut self) {
         let WatchEvent::Live(app) = self.watch.next().await else { return };
-        if app.namespace() != self.namespace {
+        if app.namespace() != self.namespace || app.name() == ROOT {
             return;
         }
         if is_true(&app, "Ready") {

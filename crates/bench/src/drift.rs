@@ -18,7 +18,7 @@ const CHANGES: usize = 200;
 pub(crate) async fn drift(settings: &Settings) -> anyhow::Result<Value> {
     let bench = Bench::new(settings).await?;
     let mut operator = bench.operator()?;
-    bench.make_apps(settings).await?;
+    bench.make_apps().await?;
     bench.follow().await?.until_ready(settings.apps(), None).await?;
     settle(&mut operator).await?;
     let resource = bench.cluster.resource(&Gvk::new("apps", "v1", "Deployment")).await?;
@@ -58,7 +58,7 @@ pub(crate) async fn drift(settings: &Settings) -> anyhow::Result<Value> {
 pub(crate) async fn idle(settings: &Settings) -> anyhow::Result<Value> {
     let bench = Bench::new(settings).await?;
     let mut operator = bench.operator()?;
-    bench.make_apps(settings).await?;
+    bench.make_apps().await?;
     bench.follow().await?.until_ready(settings.apps(), None).await?;
     settle(&mut operator).await?;
     let before = operator.usage().await?;

@@ -134,7 +134,7 @@ pub(crate) async fn noisy_neighbour(settings: &Settings) -> anyhow::Result<Value
     let bench = Bench::new(settings).await?;
     let mut follower = bench.follow().await?;
     let operator = bench.operator()?;
-    bench.make_apps(settings).await?;
+    bench.make_apps().await?;
     follower.until_ready(settings.apps(), None).await?;
     let others = settings.apps().saturating_sub(1).max(1);
     let mut seconds = HashMap::from([(false, Vec::new()), (true, Vec::new())]);

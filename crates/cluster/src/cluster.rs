@@ -5,7 +5,7 @@ use std::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use http::{Method, Request};
@@ -15,11 +15,13 @@ use lockstep_api::FIELD_MANAGER;
 use lockstep_object::{Gvk, Object, ObjectKey, Value, from_json};
 use tokio::sync::Semaphore;
 
-use crate::{Counts, Discovery, Error, Resource, Verb};
+use crate::{Counts, Discovery, Error, Resource, Verb, pace::Pace};
 
 /// The number of writes under way at once. It is what the floor of the benchmarks uses; beyond it a kube-apiserver
 /// on two cores gets slower, not faster.
 const WRITES: usize = 32;
+/// From so many writes a second on the API server has enough to do: what only says that something goes on can wait.
+const BUSY: u32 = 10;
 /// How often a passing error (429, 503) is tried again inside one effect; the engine retries later.
 const TRIES: u32 = 4;
 /// An answer takes longer only from a server that is not well.
@@ -35,6 +37,7 @@ pub struct Cluster {
 struct Shared {
     counts: Counts,
     writes: Semaphore,
+    pace: Pace,
     discovery: RwLock<Arc<Discovery>>,
     discovered: AtomicU64,
     refreshing: tokio::sync::Mutex<()>,
@@ -50,9 +53,10 @@ pub struct Applied {
 }
 
 impl Cluster {
-    /// Tells whether as many writes are under way as may be.
+    /// Tells whether the API server has enough to do: as many writes are under way as may be, or there were many in
+    /// the last seconds.
     pub fn is_saturated(&self) -> bool {
-        self.shared.writes.available_permits() == 0
+        self.shared.writes.available_permits() == 0 || self.shared.pace.a_second(Instant::now()) >= BUSY
     }
 
     /// Returns a connection over a client: a socket's, or a server in the same process.
@@ -60,6 +64,7 @@ impl Cluster {
         let shared = Shared {
             counts: Counts::default(),
             writes: Semaphore::new(WRITES),
+            pace: Pace::default(),
             discovery: RwLock::default(),
             discovered: AtomicU64::new(0),
             refreshing: tokio::sync::Mutex::new(()),
@@ -264,7 +269,10 @@ impl Cluster {
         for attempt in 1.. {
             let permit = match parts.method {
                 Method::GET => None,
-                _ => self.shared.writes.acquire().await.ok(),
+                _ => {
+                    self.shared.pace.count(Instant::now());
+                    self.shared.writes.acquire().await.ok()
+                }
             };
             let answer = tokio::time::timeout(TIMEOUT, self.send_once(verb, parts.clone(), body.clone())).await;
             drop(permit);

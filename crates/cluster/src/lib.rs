@@ -9,6 +9,7 @@
 mod cluster;
 mod discovery;
 mod error;
+mod pace;
 mod requests;
 mod watch;
 

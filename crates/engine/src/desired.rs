@@ -5,8 +5,8 @@ use std::{
     sync::Arc,
 };
 
-use lockstep_api::{APP_LABEL, HOOK, HOOK_DELETE_POLICY};
-use lockstep_object::{Diagnostic, Gvk, Map, Object, ObjectKey, Place, Text, Value, apply_rank, to_json};
+use lockstep_api::{APP_LABEL, FINALIZER, HOOK, HOOK_DELETE_POLICY};
+use lockstep_object::{Diagnostic, Gvk, List, Map, Object, ObjectKey, Place, Text, Value, apply_rank, to_json};
 
 use crate::{AppId, Marks, marks::WAVES};
 
@@ -296,6 +296,9 @@ fn desired(object: &Object, scope: Option<Scope>, namespace: &str, label: &str) 
         object.metadata_mut().remove("generateName");
     }
     object.set_label(APP_LABEL, label);
+    if object.kind() == "App" && object.gvk().group.as_str() == lockstep_api::GROUP {
+        keep_until_pruned(&mut object);
+    }
     object.root_mut().remove("status");
     let body: Arc<[u8]> = to_json(&object.to_value()).into_bytes().into();
     if body.len() > LARGEST_OBJECT {
@@ -323,6 +326,16 @@ fn desired(object: &Object, scope: Option<Scope>, namespace: &str, label: &str) 
         hook,
         marks: Marks::of(&object),
     }))
+}
+
+/// Gives an App of an App its finalizer from the start, which saves the request that sets it later.
+fn keep_until_pruned(app: &mut Object) {
+    let finalizers = app.metadata_mut().entry("finalizers", || List::new().into());
+    if let Some(list) = finalizers.as_list_mut()
+        && !list.iter().any(|one| one.as_str() == Some(FINALIZER))
+    {
+        list.push(FINALIZER);
+    }
 }
 
 /// Reads the wave: ours, Argo CD's, or the weight of a Helm hook.
@@ -420,7 +433,7 @@ mod tests {
     impl Scopes for Known {
         fn scope(&self, gvk: &Gvk) -> Option<Scope> {
             match gvk.kind.as_str() {
-                "ConfigMap" | "Job" => Some(Scope::Namespaced),
+                "ConfigMap" | "Job" | "App" => Some(Scope::Namespaced),
                 "Namespace" => Some(Scope::Cluster),
                 _ => None,
             }
@@ -434,6 +447,26 @@ mod tests {
     fn check(objects: &[&str]) -> Prepared {
         let objects: Vec<_> = objects.iter().map(|json| object(json)).collect();
         prepare(&AppId::new("default", "shop"), &objects, "shop", &Known)
+    }
+
+    #[test]
+    fn an_app_has_its_finalizer_from_the_start() {
+        let app = |metadata: &str| {
+            let text = format!(r#"{{"apiVersion":"lockstep.dev/v1alpha1","kind":"App","metadata":{metadata}}}"#);
+            let prepared = check(&[text.as_str()]);
+            String::from_utf8(prepared.desired[0].body.to_vec()).unwrap()
+        };
+        let cases = [
+            (r#"{"name":"a"}"#, r#""finalizers":["lockstep.dev/prune"]"#),
+            (
+                r#"{"name":"a","finalizers":["example.com/x"]}"#,
+                r#""finalizers":["example.com/x","lockstep.dev/prune"]"#,
+            ),
+            (r#"{"name":"a","finalizers":["lockstep.dev/prune"]}"#, r#""finalizers":["lockstep.dev/prune"]"#),
+        ];
+        for (metadata, finalizers) in cases {
+            assert!(app(metadata).contains(finalizers), "{metadata}: {}", app(metadata));
+        }
     }
 
     #[test]

@@ -18,6 +18,9 @@ use crate::{
 /// A state that lasts as long is worth a write of the status; shorter ones nobody sees.
 const WORTH_TELLING: SignedDuration = SignedDuration::from_secs(2);
 
+/// It is written after this time however busy the API server is.
+const OVERDUE: SignedDuration = SignedDuration::from_secs(30);
+
 /// Takes an event and decides.
 pub(crate) fn step(state: &mut AppState, event: Event, context: &Context<'_>) -> Vec<Effect> {
     let mut step = Step { state, context, effects: Vec::new(), tell_now: false };
@@ -167,7 +170,8 @@ impl Step<'_, '_> {
             return;
         }
         let due = *self.state.status_due.get_or_insert(now + WORTH_TELLING);
-        if !self.tell_now && (due > now || self.context.saturated) {
+        let can_wait = due > now || self.context.saturated && due + OVERDUE > now;
+        if !self.tell_now && can_wait {
             self.wake_at(if due > now { due } else { now + WORTH_TELLING });
             return;
         }
