@@ -2,7 +2,8 @@
 //!
 //! Every request's writes are one transaction that is on disk before the answer goes out, so what was
 //! acknowledged survives a kill at any moment. The history is not kept: after a restart, watches of
-//! older versions begin anew with `410 Expired`.
+//! older versions begin anew with `410 Expired`. The server's own keys are beside the objects, so that kubeconfigs
+//! and tokens hold after a restart: the file is as secret as they are.
 
 use std::{path::Path, sync::Arc};
 
@@ -19,6 +20,9 @@ const OBJECTS: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("o
 /// The version of the last write.
 const VERSION: TableDefinition<'_, &str, u64> = TableDefinition::new("version");
 
+/// What the server proves who it is with; by name.
+const SECRETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("secrets");
+
 /// The file.
 pub(crate) struct Keep(Database);
 
@@ -33,12 +37,41 @@ fn key(store: &str, name: &Name) -> String {
 impl Keep {
     /// Opens the file, or makes it.
     pub(crate) fn open(path: &Path) -> Result<Self, StartError> {
-        let database = Database::create(path).map_err(failed)?;
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        // Secrets are for the owner's eyes.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(failed)?;
+        let database = Database::builder().create_file(file).map_err(failed)?;
         let transaction = database.begin_write().map_err(failed)?;
         transaction.open_table(OBJECTS).map_err(failed)?;
         transaction.open_table(VERSION).map_err(failed)?;
         transaction.commit().map_err(failed)?;
         Ok(Self(database))
+    }
+
+    /// Returns a secret of the server as it was first made.
+    pub(crate) fn secret(
+        &self,
+        name: &str,
+        make: impl FnOnce() -> Result<Vec<u8>, StartError>,
+    ) -> Result<Vec<u8>, StartError> {
+        let transaction = self.0.begin_write().map_err(failed)?;
+        let secret = {
+            let mut secrets = transaction.open_table(SECRETS).map_err(failed)?;
+            let known = secrets.get(name).map_err(failed)?.map(|value| value.value().to_vec());
+            match known {
+                Some(known) => known,
+                None => {
+                    let made = make()?;
+                    secrets.insert(name, made.as_slice()).map_err(failed)?;
+                    made
+                }
+            }
+        };
+        transaction.commit().map_err(failed)?;
+        Ok(secret)
     }
 
     /// Puts everything that the file holds into the store. Returns how many objects that were.

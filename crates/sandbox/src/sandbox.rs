@@ -56,7 +56,7 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// Objects to begin with, as [`Sandbox::snapshot`] prints them.
     pub snapshot: Option<String>,
-    /// The token of the user `admin`; drawn if missing.
+    /// The token of the user `admin`; if missing, the one in the file with the objects, or else a drawn one.
     pub admin_token: Option<String>,
     /// The seed of all that is drawn; taken from the system if missing.
     pub seed: Option<u64>,
@@ -132,14 +132,21 @@ impl Sandbox {
         let clock = options.clock.clone().unwrap_or_else(|| Arc::new(system_time));
         let seed = options.seed.unwrap_or_else(system_seed);
         let mut moment = Moment::new(clock(), seed);
-        let admin_token = options.admin_token.clone().unwrap_or_else(|| moment.uid());
+        let keep = options.data.as_deref().map(crate::keep::Keep::open).transpose()?;
+        let drawn = moment.uid();
+        let admin_token = match &options.admin_token {
+            Some(token) => token.clone(),
+            None => text(kept(keep.as_ref(), "admin-token", || Ok(drawn.into_bytes()))?)?,
+        };
         let mut access = Access::default();
         let mut admin = User::new("admin", &["system:masters"]);
         admin.uid = "admin".to_owned();
         access.tokens.insert(admin_token.clone(), admin);
-        let tls = crate::tls::identity()?;
+        let authority = kept(keep.as_ref(), "authority", || crate::tls::authority().map(String::into_bytes))?;
+        let tls = crate::tls::identity(&text(authority)?)?;
         access.certificate = tls.authority.clone();
-        access.key = (0..4).flat_map(|_| moment.draw().to_le_bytes()).collect();
+        let drawn = (0..4).flat_map(|_| moment.draw().to_le_bytes()).collect();
+        access.key = kept(keep.as_ref(), "token-key", || Ok(drawn))?;
         let settings = Settings {
             bare: options.bare,
             controllers: options.controllers,
@@ -148,7 +155,6 @@ impl Sandbox {
             nodes: if options.nodes.is_empty() { vec!["sandbox".to_owned()] } else { options.nodes.clone() },
         };
         let mut server = Server::new(settings, access, options.data.is_some());
-        let keep = options.data.as_deref().map(crate::keep::Keep::open).transpose()?;
         if let Some(keep) = &keep {
             let known = keep.load(&mut server.store)?;
             tracing::debug!(known, "objects were loaded");
@@ -321,6 +327,22 @@ impl Sandbox {
         let step = self.inner.seed.fetch_add(0xD1B5_4A32_D192_ED03, Ordering::Relaxed);
         Moment::new(self.now(), step)
     }
+}
+
+/// Returns a secret that outlives the server if there is a file for it.
+fn kept(
+    keep: Option<&crate::keep::Keep>,
+    name: &str,
+    make: impl FnOnce() -> Result<Vec<u8>, StartError>,
+) -> Result<Vec<u8>, StartError> {
+    match keep {
+        Some(keep) => keep.secret(name, make),
+        None => make(),
+    }
+}
+
+fn text(secret: Vec<u8>) -> Result<String, StartError> {
+    String::from_utf8(secret).map_err(|error| StartError(format!("a kept secret is no text: {error}")))
 }
 
 fn system_time() -> Timestamp {

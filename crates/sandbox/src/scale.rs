@@ -197,14 +197,13 @@ fn scale_of(resource: &Resource, object: &Object) -> Value {
             metadata.insert(key, entry.clone());
         }
     }
-    let (wanted, present, selector) = match resource.custom.as_ref().and_then(|custom| custom.version.scale.as_ref()) {
+    let wanted = replicas_of(resource, object);
+    let (present, selector) = match resource.custom.as_ref().and_then(|custom| custom.version.scale.as_ref()) {
         Some(scale) => (
-            jsonpath::integer(object, &scale.spec_replicas).unwrap_or_default(),
             jsonpath::integer(object, &scale.status_replicas).unwrap_or_default(),
             if scale.selector.is_empty() { String::new() } else { jsonpath::text(object, &scale.selector) },
         ),
         None => (
-            int_at(&value, &["spec", "replicas"]).unwrap_or_default(),
             int_at(&value, &["status", "replicas"]).unwrap_or_default(),
             selector_text(value.at(&["spec", "selector"])),
         ),
@@ -222,13 +221,23 @@ fn scale_of(resource: &Resource, object: &Object) -> Value {
     })
 }
 
+/// Returns the wanted replicas of an object.
+pub(crate) fn replicas_of(resource: &Resource, object: &Object) -> i64 {
+    match resource.custom.as_ref().and_then(|custom| custom.version.scale.as_ref()) {
+        Some(scale) => jsonpath::integer(object, &scale.spec_replicas),
+        None => int_at(&object.to_value(), &["spec", "replicas"]),
+    }
+    .unwrap_or_default()
+}
+
 /// Where the wanted replicas are: `.spec.replicas`, or what the definition says.
 fn spec_path(resource: &Resource) -> String {
     let custom = resource.custom.as_ref().and_then(|custom| custom.version.scale.as_ref());
     custom.map_or_else(|| ".spec.replicas".to_owned(), |scale| scale.spec_replicas.to_string())
 }
 
-fn set_replicas(resource: &Resource, object: &mut Object, replicas: i64) {
+/// Sets the wanted replicas of an object.
+pub(crate) fn set_replicas(resource: &Resource, object: &mut Object, replicas: i64) {
     let path = spec_path(resource);
     let keys: Vec<&str> = path.split('.').filter(|key| !key.is_empty()).collect();
     set_at(object.root_mut(), &keys, replicas);

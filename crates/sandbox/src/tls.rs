@@ -1,4 +1,4 @@
-//! Certificates: that of the server, made when it starts, and those of its clients.
+//! Certificates: the authority, that of the server, made when it starts, and those of its clients.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use rcgen::{
 };
 use rustls::{
     RootCertStore, ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::WebPkiClientVerifier,
 };
 
@@ -57,16 +57,30 @@ fn failed(error: impl std::fmt::Display) -> StartError {
     StartError(format!("cannot make a certificate: {error}"))
 }
 
-/// Makes a certificate authority and a certificate for loopback and the names that pods use.
-pub(crate) fn identity() -> Result<Identity, StartError> {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    authority.distinguished_name.push(DnType::CommonName, "sandbox-ca");
-    authority.key_usages =
-        vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
-    let authority_key = KeyPair::generate().map_err(failed)?;
-    let authority_certificate = authority.self_signed(&authority_key).map_err(failed)?;
-    let issuer = Issuer::new(authority, authority_key);
+/// What the authority's certificate says; the same at each start, so that an issuer can be made of it and the key.
+fn authority_params() -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, "sandbox-ca");
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+    params
+}
+
+/// Makes a certificate authority as it is kept: its certificate and its key as PEM, in this order.
+pub(crate) fn authority() -> Result<String, StartError> {
+    let key = KeyPair::generate().map_err(failed)?;
+    let certificate = authority_params().self_signed(&key).map_err(failed)?;
+    Ok(format!("{}{}", certificate.pem(), key.serialize_pem()))
+}
+
+/// Makes a certificate for loopback and the names that pods use, signed by an authority that [`authority`] made.
+pub(crate) fn identity(authority: &str) -> Result<Identity, StartError> {
+    const KEY: &str = "-----BEGIN PRIVATE KEY-----";
+    let start = authority.find(KEY).ok_or_else(|| failed("the kept authority has no key"))?;
+    let (authority, key) = authority.split_at(start);
+    let root = CertificateDer::from_pem_slice(authority.as_bytes()).map_err(failed)?;
+    let key = KeyPair::from_pem(key).map_err(failed)?;
+    let issuer = Issuer::new(authority_params(), key);
     let names =
         ["localhost", "127.0.0.1", "::1", "10.96.0.1", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
     let mut params = CertificateParams::new(names.map(str::to_owned)).map_err(failed)?;
@@ -77,7 +91,7 @@ pub(crate) fn identity() -> Result<Identity, StartError> {
     let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|error| StartError(error.to_owned()))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut roots = RootCertStore::empty();
-    roots.add(authority_certificate.der().clone()).map_err(failed)?;
+    roots.add(root).map_err(failed)?;
     // Who brings no certificate may bring a token.
     let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .allow_unauthenticated()
@@ -88,5 +102,5 @@ pub(crate) fn identity() -> Result<Identity, StartError> {
         .and_then(|builder| builder.with_client_cert_verifier(clients).with_single_cert(chain, key))
         .map_err(|error| StartError(error.to_string()))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Identity { config: Arc::new(config), authority: authority_certificate.pem(), issuer })
+    Ok(Identity { config: Arc::new(config), authority: authority.to_owned(), issuer })
 }

@@ -43,6 +43,86 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn kubeconfigs_and_tokens_of_accounts_outlive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = |seed| {
+        let data = Some(folder.path().join("objects"));
+        Sandbox::new(Options { data, seed: Some(seed), ..Options::default() }).unwrap()
+    };
+    let whoami = async |sandbox: &Sandbox, token: &str| {
+        let request = Request::builder().method("POST").uri("/apis/authentication.k8s.io/v1/selfsubjectreviews");
+        let request =
+            request.header("authorization", format!("Bearer {token}")).header("content-type", "application/json");
+        let body = r#"{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}"#;
+        let request = request.body(Full::new(bytes::Bytes::from(body))).unwrap();
+        let response = sandbox.service_as(None).oneshot(request).await.unwrap();
+        let body = from_json(&response.into_body().collect().await.unwrap().to_bytes()).unwrap();
+        body.at(&["status", "userInfo", "username"]).and_then(Value::as_str).map(str::to_owned)
+    };
+    let first = start(1);
+    let account = r#"{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"robot"}}"#;
+    let accounts = "/api/v1/namespaces/default/serviceaccounts";
+    assert_eq!(send(&first, "POST", accounts, "application/json", account).await.0, 201);
+    let request = r#"{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{}}"#;
+    let made = send(&first, "POST", &format!("{accounts}/robot/token"), "application/json", request).await.1;
+    let robot = made.at(&["status", "token"]).and_then(Value::as_str).unwrap().to_owned();
+    let (authority, admin) = (first.authority().to_owned(), first.admin_token().to_owned());
+    drop(first);
+    let second = start(2);
+    assert_eq!(second.authority(), authority);
+    assert_eq!(whoami(&second, &admin).await.as_deref(), Some("admin"));
+    assert_eq!(whoami(&second, &robot).await.as_deref(), Some("system:serviceaccount:default:robot"));
+    assert_eq!(whoami(&second, "other").await, None);
+}
+
+const TARGET: &str = r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"replicas":REPLICAS,
+    "selector":{"matchLabels":{"app":"web"}},"template":{"metadata":{"labels":{"app":"web"}},
+    "spec":{"containers":[{"name":"web","image":"web:1"}]}}}}"#;
+const AUTOSCALER: &str = r#"{"apiVersion":"autoscaling/v2","kind":"HorizontalPodAutoscaler","metadata":{"name":"web"},
+    "spec":{"minReplicas":2,"maxReplicas":4,"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"},
+    "metrics":[METRIC]}}"#;
+const CPU: &str =
+    r#"{"type":"Resource","resource":{"name":"cpu","target":{"type":"Utilization","averageUtilization":99}}}"#;
+const QUEUE: &str =
+    r#"{"type":"External","external":{"metric":{"name":"queue"},"target":{"type":"Value","value":"1"}}}"#;
+
+/// The target comes after its autoscaler, as in a sync without waves.
+#[tokio::test]
+async fn an_autoscaler_brings_its_target_within_its_limits() {
+    let cases = [
+        (1, CPU, 2, "True ReadyForNewScale, True ValidMetricFound, False DesiredWithinRange"),
+        (3, CPU, 3, "True ReadyForNewScale, True ValidMetricFound, False DesiredWithinRange"),
+        (9, CPU, 4, "True ReadyForNewScale, True ValidMetricFound, False DesiredWithinRange"),
+        (0, CPU, 0, "True SucceededGetScale, False ScalingDisabled"),
+        (9, QUEUE, 4, "True SucceededGetScale, False FailedGetExternalMetric"),
+    ];
+    for (replicas, metric, scaled, expected) in cases {
+        let clock: lockstep_sandbox::Clock = std::sync::Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
+        let options = Options { controllers: true, seed: Some(1), clock: Some(clock), ..Options::default() };
+        let sandbox = Sandbox::new(options).unwrap();
+        let autoscalers = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers";
+        let autoscaler = AUTOSCALER.replace("METRIC", metric);
+        assert_eq!(send(&sandbox, "POST", autoscalers, "application/json", &autoscaler).await.0, 201);
+        sandbox.step();
+        let says = async || {
+            let found = get(&sandbox, &format!("{autoscalers}/web")).await.1;
+            let text = |one: &Value, key: &str| one.get(key).and_then(Value::as_str).unwrap().to_owned();
+            let conditions = found.at(&["status", "conditions"]).and_then(Value::as_list).unwrap().iter();
+            let said = conditions.map(|one| format!("{} {}", text(one, "status"), text(one, "reason")));
+            said.collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(says().await, "False FailedGetScale");
+        let deployments = "/apis/apps/v1/namespaces/default/deployments";
+        let target = TARGET.replace("REPLICAS", &replicas.to_string());
+        assert_eq!(send(&sandbox, "POST", deployments, "application/json", &target).await.0, 201);
+        sandbox.step();
+        let (_, target) = get(&sandbox, &format!("{deployments}/web")).await;
+        assert_eq!(target.at(&["spec", "replicas"]), Some(&Value::Int(scaled)), "{replicas} {metric}");
+        assert_eq!(says().await, expected, "{replicas} {metric}");
+    }
+}
+
+#[tokio::test]
 async fn two_appliers_of_one_field_conflict() {
     let sandbox = Sandbox::new(Options { seed: Some(1), ..Options::default() }).unwrap();
     let apply = |manager: &'static str, body: &'static str| {

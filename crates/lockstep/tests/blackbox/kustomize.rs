@@ -48,6 +48,7 @@ async fn an_overlay_of_the_corpus_becomes_healthy() {
 /// The kustomizations of public repositories that need no more than built-in kinds; archives beside the project.
 const PUBLIC: &[(&str, &[&str])] = &[
     ("argocd-example-apps", &["kustomize-guestbook", "pre-post-sync", "sock-shop"]),
+    ("podinfo", &["kustomize"]),
     (
         "microservices-demo",
         &[

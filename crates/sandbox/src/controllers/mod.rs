@@ -7,11 +7,12 @@
 mod accounts;
 mod adoption;
 mod aggregation;
+mod autoscalers;
+mod budgets;
 mod daemons;
 mod garbage;
 mod jobs;
 mod network;
-mod observers;
 mod pods;
 mod revisions;
 mod sets;
@@ -122,7 +123,9 @@ fn notice(server: &mut Server, event: &Event) {
         let others = aggregation::aggregated(server);
         server.controllers.queue.extend(others);
     }
+    let autoscalers = autoscalers::of(server, object);
     let queue = &mut server.controllers.queue;
+    queue.extend(autoscalers.into_iter().map(|name| (autoscalers::STORE.into(), name)));
     let namespace = object.namespace();
     if event.change == Change::Deleted && !namespace.is_empty() {
         let going = server.store.get("/namespaces", "", namespace);
@@ -168,8 +171,8 @@ fn reconcile(server: &mut Server, moment: &mut Moment, store: &Arc<str>, name: &
         "/services" => network::service(server, moment, object),
         "networking.k8s.io/ingresses" => network::ingress(server, moment, object),
         "/persistentvolumeclaims" => network::claim(server, moment, object),
-        "policy/poddisruptionbudgets" => observers::budget(server, moment, object),
-        "autoscaling/horizontalpodautoscalers" => observers::autoscaler(server, moment, object),
+        "policy/poddisruptionbudgets" => budgets::budget(server, moment, object),
+        autoscalers::STORE => autoscalers::autoscaler(server, moment, object),
         _ => {}
     }
 }
@@ -213,7 +216,7 @@ fn update(server: &mut Server, moment: &mut Moment, old: &Object, mut new: Objec
     let Some(resource) = server.catalog.kind(&gvk.group, &gvk.version, &gvk.kind).cloned() else { return };
     let time = moment.seconds();
     crate::managed::record(server, &resource, subresource, manager, &time, Some(old), &mut new);
-    if subresource.is_empty() {
+    if subresource != "status" {
         crate::strategy::count_generation(&resource, old, &mut new);
     }
     server.store.put(&resource.store, new);
