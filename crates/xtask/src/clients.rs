@@ -89,7 +89,7 @@ fn release(helm: &Path, chart: &Chart, kubeconfig: &Path) -> anyhow::Result<()> 
         let manifest = kubeconfig.with_file_name("manifest.yaml");
         std::fs::write(&manifest, run(&mut with(helm, &["get", "manifest", name]))?)?;
         // It fails if the server has anything else.
-        run(with(kubectl, &["diff", "--server-side", "--force-conflicts", "-f"]).arg(&manifest)).map(|_| ())
+        run(with(kubectl, &["diff", "--server-side", "--force-conflicts"]).arg("-f").arg(&manifest)).map(|_| ())
     };
     let [before, after] = chart.expect;
     run(with(helm, &["install", name, path, "--create-namespace"]).args(wait))?;
