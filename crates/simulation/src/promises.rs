@@ -128,11 +128,13 @@ impl Promises {
         }
         let Some(sync) = self.syncs.get(id) else { return };
         let begun = sync.begun - LATE;
+        // What was synced once and well owes no hooks, whatever is repaired afterwards.
+        let done = self.done.get(id) == Some(&sync.what);
         let earlier = prepared.desired.iter().filter(|one| one.stage < wanted.stage && runs_in_sync(one));
         let late = earlier.into_iter().find(|one| {
             let stored = self.digests.get(&one.key) == Some(&one.digest);
             let well = cluster.last_well(&one.key).is_some_and(|at| at >= begun);
-            let owed = one.hook.is_none() || sync.ran.contains(&one.key);
+            let owed = one.hook.is_none() || !done && sync.ran.contains(&one.key);
             owed && !(stored && well)
         });
         if let Some(late) = late {

@@ -12,7 +12,7 @@ use crate::{
     Desired, Hook, HookPhase, Problem, ProblemKind, RevisionInfo,
     facts::{self, time_text},
     plan::holds_data,
-    run::{Purpose, Run, number_of},
+    run::{Purpose, Run, Start, number_of},
     state::{Activity, Deleting},
 };
 
@@ -114,10 +114,10 @@ impl Step<'_, '_> {
         if hooks.is_empty() {
             return self.end_failed(run, problem);
         }
-        let purpose = Purpose::Failure(problem);
-        let start = self.start(purpose, run.start.revision.clone(), run.start.digest, true, false);
+        // The failed sync's own name: what was asked for since then is for another sync.
+        let start = Start { purpose: Purpose::Failure(problem), deadline: self.deadline(), ..run.start };
         let mut next = Run::hooks(start, &hooks, HookPhase::SyncFail);
-        (next.start.started, next.changed, next.results) = (run.start.started, run.changed, run.results);
+        (next.changed, next.results) = (run.changed, run.results);
         self.state.activity = Activity::Running(Box::new(next));
     }
 

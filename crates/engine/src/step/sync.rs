@@ -392,10 +392,14 @@ impl Step<'_, '_> {
         changed: bool,
     ) {
         let why = self.state.in_flight.remove(&key);
-        let hook = self.state.desired(&key).is_some_and(|one| one.hook.is_some());
+        let wanted = self.state.desired(&key).map(|one| one.hook.is_some());
         match result {
             Ok(live) => {
-                if !hook {
+                if wanted.is_none() {
+                    // It left Git while its apply was under way: the sync since then did not plan to prune it.
+                    self.state.rendered = None;
+                }
+                if !wanted.unwrap_or(live.hook_run.is_some()) {
                     self.state.inventory.insert(key.clone(), Record { version, desired: digest, owned: live.owned });
                 }
                 match &why {
