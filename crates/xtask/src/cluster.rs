@@ -50,8 +50,9 @@ pub(crate) fn down() -> anyhow::Result<()> {
     let pids = folder().join("pids");
     let Ok(text) = fs::read_to_string(&pids) else { return Ok(()) };
     for pid in text.split_whitespace().rev() {
-        // One that ended already is what is wanted.
-        Command::new("kill").arg(pid).stderr(Stdio::null()).status().context("cannot run kill")?;
+        // One that ended already is what is wanted. None may tidy up: `up` makes the same folder anew at once, and an
+        // etcd that is still closing would remove the new one's files.
+        Command::new("kill").args(["-KILL", pid]).stderr(Stdio::null()).status().context("cannot run kill")?;
     }
     fs::remove_file(&pids)?;
     Ok(())
