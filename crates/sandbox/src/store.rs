@@ -18,6 +18,9 @@ use crate::build::{list_at, text_at};
 /// kube-apiserver's own window grows to 100 × 1024 bytes-ish entries, clients cope with either.
 const RING: usize = 8192;
 
+/// The buckets whose objects are adopted by their labels, see [`crate::controllers`].
+const ADOPTED: [&str; 2] = ["/pods", "apps/replicasets"];
+
 /// An object as it is kept, with the version of its last change.
 #[derive(Debug)]
 pub(crate) struct Stored {
@@ -161,6 +164,9 @@ pub(crate) struct Store {
     buckets: BTreeMap<Arc<str>, Bucket>,
     /// Who is owned by which uid.
     dependents: HashMap<Box<str>, BTreeSet<(Arc<str>, Name)>>,
+    /// What nobody controls, of the buckets whose objects are adopted: a controller that looked through all objects
+    /// of its namespace would make a thousand Deployments there cost a million looks.
+    orphans: BTreeSet<(Arc<str>, Name)>,
     /// Writes since they were last taken; `None` when nobody keeps them.
     journal: Option<Vec<Write>>,
     /// Buckets and names changed since the controllers last looked; `None` without controllers.
@@ -173,6 +179,7 @@ impl Store {
             version: 1,
             buckets: BTreeMap::new(),
             dependents: HashMap::new(),
+            orphans: BTreeSet::new(),
             journal: keep_journal.then(Vec::new),
             dirty: keep_dirty.then(Vec::new),
         }
@@ -304,13 +311,28 @@ impl Store {
         self.dependents.get(uid).map(|all| all.iter().cloned().collect()).unwrap_or_default()
     }
 
+    /// Walks what nobody controls in a namespace, of a bucket whose objects are adopted.
+    pub(crate) fn orphans(&self, store: &str, namespace: &str) -> impl Iterator<Item = &Arc<Stored>> {
+        let first = (Arc::from(store), Name::new(namespace, ""));
+        self.orphans
+            .range(first.clone()..)
+            .take_while(move |(store, name)| *store == first.0 && name.namespace == first.1.namespace)
+            .filter_map(|(store, name)| self.get(store, &name.namespace, &name.name))
+    }
+
     fn index(&mut self, store: &Arc<str>, name: &Name, object: &Object) {
+        if ADOPTED.contains(&&**store) && controller(object).is_none() {
+            self.orphans.insert((store.clone(), name.clone()));
+        }
         for owner in owner_uids(object) {
             self.dependents.entry(owner.into()).or_default().insert((store.clone(), name.clone()));
         }
     }
 
     fn unindex(&mut self, store: &Arc<str>, name: &Name, object: &Object) {
+        if ADOPTED.contains(&&**store) {
+            self.orphans.remove(&(store.clone(), name.clone()));
+        }
         for owner in owner_uids(object) {
             if let Some(all) = self.dependents.get_mut(owner) {
                 all.remove(&(store.clone(), name.clone()));
@@ -320,6 +342,13 @@ impl Store {
             }
         }
     }
+}
+
+/// Returns the uid of what controls an object.
+pub(crate) fn controller(object: &Object) -> Option<&str> {
+    let owners = list_at(object.root().get("metadata")?, &["ownerReferences"]);
+    let owner = owners.iter().find(|one| one.get("controller").and_then(Value::as_bool) == Some(true))?;
+    Some(text_at(owner, &["uid"]))
 }
 
 fn owner_uids(object: &Object) -> impl Iterator<Item = &str> {

@@ -2,12 +2,13 @@
 
 use lockstep_object::{Object, Value};
 
-use super::{MANAGER, is_deleted, owner_reference, update};
+use super::{MANAGER, controlled, is_deleted, owner_reference, update};
 use crate::{
     build::{list_at, text_at},
     moment::Moment,
     select::Labels,
     server::Server,
+    store::controller,
     strategy::uid_of,
 };
 
@@ -17,18 +18,10 @@ pub(super) fn adopt(server: &mut Server, moment: &mut Moment, owner: &Object, st
         return;
     }
     let Some(labels) = owner.at(&["spec", "selector"]).and_then(Labels::of_selector) else { return };
-    let bucket = server.store.bucket(store);
-    let found: Vec<Object> = bucket
-        .into_iter()
-        .flat_map(|bucket| bucket.range(Some(owner.namespace())))
-        .map(|(_, stored)| &stored.object)
-        .filter(|object| !is_deleted(object))
-        .filter(|object| match controller(object) {
-            None => labels.matches(object),
-            Some(uid) => uid == uid_of(owner) && !labels.matches(object),
-        })
-        .cloned()
-        .collect();
+    let orphans = server.store.orphans(store, owner.namespace()).map(|stored| stored.object.clone());
+    let orphans = orphans.filter(|object| labels.matches(object));
+    let strangers = controlled(server, store, owner).into_iter().filter(|object| !labels.matches(object));
+    let found: Vec<Object> = orphans.chain(strangers).filter(|object| !is_deleted(object)).collect();
     for object in found {
         let mut owners = list_at(&object.to_value(), &["metadata", "ownerReferences"]).to_vec();
         if controller(&object).is_none() {
@@ -44,15 +37,6 @@ pub(super) fn adopt(server: &mut Server, moment: &mut Moment, owner: &Object, st
         }
         update(server, moment, &object, new, "", MANAGER);
     }
-}
-
-/// Returns the uid of what controls an object.
-pub(super) fn controller(object: &Object) -> Option<&str> {
-    let owners = list_at(object.root().get("metadata")?, &["ownerReferences"]).iter();
-    owners
-        .into_iter()
-        .find(|one| one.get("controller").and_then(Value::as_bool) == Some(true))
-        .map(|one| text_at(one, &["uid"]))
 }
 
 /// Returns what controls an object.
