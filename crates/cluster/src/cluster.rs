@@ -240,6 +240,20 @@ impl Cluster {
         object_of(&body)
     }
 
+    /// Tells whether there is an object of a kind that carries this label, with whatever value. What cannot be read
+    /// or listed has none that can be followed.
+    ///
+    /// # Errors
+    /// The server must answer.
+    pub async fn has_labelled(&self, resource: &Resource, label: &str) -> Result<bool, Error> {
+        let path = format!("{}?limit=1&labelSelector={}", resource.collection(""), label.replace('/', "%2F"));
+        match self.get_value(&path).await {
+            Ok(list) => Ok(list.get("items").and_then(Value::as_list).is_some_and(|items| !items.is_empty())),
+            Err(error) if error.code().is_some_and(|code| code < 500 && code != 429) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Reads something that need not be an object.
     async fn get_value(&self, path: &str) -> Result<Value, Error> {
         let (_, body) = self.send(Verb::Get, Request::get(path), Vec::new()).await?;

@@ -60,6 +60,13 @@ impl Discovery {
         self.resources.get(self.preferred.get(&(group.to_owned(), kind.to_owned()))?)
     }
 
+    /// Returns the resources of all kinds, each in the version that the server prefers, sorted by path.
+    pub fn kinds(&self) -> Vec<&Resource> {
+        let mut kinds: Vec<&Resource> = self.preferred.values().filter_map(|gvk| self.resources.get(gvk)).collect();
+        kinds.sort_by_key(|resource| resource.collection(""));
+        kinds
+    }
+
     /// Returns the server's version, as `v1.36.3`; empty before it was asked.
     pub fn version(&self) -> &str {
         &self.version

@@ -48,6 +48,9 @@ struct Member {
     /// A status is being written, and the one to write afterwards.
     writing: bool,
     pending: Option<Box<AppStatus>>,
+    /// The newest version of the App that is known, and what came while a status was being written.
+    version: u64,
+    seen: Option<(u64, Box<AppStatus>)>,
     /// What its dependents were last told.
     told: Option<DependencyFacts>,
 }
@@ -57,6 +60,17 @@ impl Member {
     fn outcome(&self) -> (u64, Option<String>) {
         (self.state.synced_digest(), self.state.last_failure().map(|failure| failure.started.clone()))
     }
+}
+
+/// An App as the cluster stores it, beside what is wanted.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The server's id.
+    pub uid: String,
+    /// The server's version as a number: newer ones are greater.
+    pub version: u64,
+    /// Its status.
+    pub status: AppStatus,
 }
 
 /// What a project says about an App.
@@ -125,31 +139,33 @@ impl Fleet {
 
     // Apps come, change and go.
 
-    /// Takes an App as the cluster has it. Tells whether it was news: our own writes are none.
-    pub fn see_app(
-        &mut self,
-        id: &AppId,
-        uid: &str,
-        wanted: Wanted,
-        status: AppStatus,
-        rules: ProjectRules,
-        now: Timestamp,
-    ) -> bool {
+    /// Takes an App as the cluster has it. Tells whether it was news: our own writes are none. A status that is not
+    /// the one that was written last is written again: the last request of an operator that was killed may be late.
+    pub fn see_app(&mut self, id: &AppId, stored: Stored, wanted: Wanted, rules: ProjectRules, now: Timestamp) -> bool {
+        let Stored { uid, version, status } = stored;
         if self.members.get(id).is_some_and(|member| member.uid != uid) {
             // Deleted and made anew while nobody watched: nothing of the old one counts.
             self.forget_app(id, now);
         }
-        let member = self.members.entry(id.clone()).or_insert_with(|| Member {
-            state: AppState::new(id.clone(), status),
-            uid: uid.to_owned(),
-            wanted: None,
-            rules: Arc::clone(&rules.health),
-            writing: false,
-            pending: None,
-            told: None,
-        });
-        if member.wanted.as_ref().is_some_and(|known| is_same(known, &wanted)) {
-            return false;
+        if let Some(member) = self.members.get_mut(id) {
+            let same = member.wanted.as_ref().is_some_and(|known| is_same(known, &wanted));
+            self.see_status(id, version, status, now);
+            if same {
+                return false;
+            }
+        } else {
+            let member = Member {
+                state: AppState::new(id.clone(), status),
+                uid,
+                wanted: None,
+                rules: Arc::clone(&rules.health),
+                writing: false,
+                pending: None,
+                version,
+                seen: None,
+                told: None,
+            };
+            self.members.insert(id.clone(), member);
         }
         for dependency in &wanted.spec.depends_on {
             let namespace = dependency.namespace.as_ref().unwrap_or(&id.namespace);
@@ -264,7 +280,7 @@ impl Fleet {
         self.tell_former_owner(before, owner.as_ref(), &key, now);
     }
 
-    /// An App whose object was handed over to another one hears of it, too.
+    /// An App whose object was handed over to another one, or went when another one wants it, hears of it, too.
     fn tell_former_owner(&mut self, before: Option<AppId>, owner: Option<&AppId>, key: &ObjectKey, now: Timestamp) {
         let before = before.filter(|before| Some(before) != owner && self.labelled(key).as_ref() != Some(before));
         if let Some(before) = before {
@@ -285,15 +301,16 @@ impl Fleet {
     }
 
     fn gone(&mut self, key: &ObjectKey, version: u64, now: Timestamp) {
-        let owner = self.owner_of(key);
+        let (owner, before) = (self.owner_of(key), self.labelled(key));
         let asked = owner.as_ref().and_then(|owner| self.members.get(owner));
         let awaited = asked.is_some_and(|member| member.state.awaits(key));
         if self.live.remove(key, version, awaited).is_none() {
             return;
         }
-        if let Some(owner) = owner {
-            self.step(&owner, Event::Live { key: key.clone(), object: None }, now);
+        if let Some(owner) = &owner {
+            self.step(owner, Event::Live { key: key.clone(), object: None }, now);
         }
+        self.tell_former_owner(before, owner.as_ref(), key, now);
     }
 
     /// Finds whose an object is: the App that claims it, else the one that its label names.
@@ -322,17 +339,36 @@ impl Fleet {
         self.tell_former_owner(before, Some(id), &key, now);
     }
 
-    /// Takes that a status was written, or must be written again.
-    pub fn status_written(&mut self, id: &AppId, again: bool, now: Timestamp) {
+    /// Takes that a status was written, with the version that the App has by it; none if it must be written again.
+    pub fn status_written(&mut self, id: &AppId, version: Option<u64>, now: Timestamp) {
         let Some(member) = self.members.get_mut(id) else { return };
         member.writing = false;
+        member.version = member.version.max(version.unwrap_or_default());
+        let seen = member.seen.take();
         if let Some(status) = member.pending.take() {
             self.write_status(id, status);
-        } else if again {
+        } else if version.is_none() {
             member.state.status_lost(now);
             self.step(id, Event::Wake, now);
         } else {
             self.step(id, Event::Recorded, now);
+            if let Some((version, status)) = seen {
+                self.see_status(id, version, *status, now);
+            }
+        }
+    }
+
+    /// Looks whether the status that an App has is the one that was written last; if not, it is written again.
+    fn see_status(&mut self, id: &AppId, version: u64, status: AppStatus, now: Timestamp) {
+        let Some(member) = self.members.get_mut(id).filter(|member| version > member.version) else { return };
+        if member.writing {
+            member.seen = Some((version, Box::new(status)));
+            return;
+        }
+        member.version = version;
+        if !member.state.is_deleting() && !member.state.is_written(&status) {
+            member.state.status_lost(now);
+            self.step(id, Event::Wake, now);
         }
     }
 

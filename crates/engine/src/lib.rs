@@ -36,7 +36,7 @@ pub use drift::{Attribution, attribute};
 pub use event::{
     AppId, ApplyOptions, Effect, Event, Notice, Problem, ProblemKind, Rejected, Respect, RevisionInfo, Ticket, Wanted,
 };
-pub use fleet::{Fleet, ProjectRules};
+pub use fleet::{Fleet, ProjectRules, Stored};
 pub use inventory::{Inventory, Record};
 pub use live::Live;
 pub use marks::{Marks, PruneMark};

@@ -68,8 +68,8 @@ pub struct Refusal {
 /// Plans a sync: what differs from the desired state or from what we applied, and what is no longer wanted.
 ///
 /// An object whose desired digest is the recorded one and whose fields are as we left them is kept, at no cost.
-/// A hook runs once in each of its phases. Nothing is pruned that is not in the inventory, that does not carry
-/// our label, or that asks to be kept; and never everything at once unless the policy allows it.
+/// A hook runs once in each of its phases. Nothing is pruned that is neither in the inventory nor left by a hook, that
+/// does not carry our label, or that asks to be kept; and never everything at once unless the policy allows it.
 pub fn plan(desired: &Prepared, inventory: &Inventory, live: &LiveIndex, policy: &Policy) -> Plan {
     let mut stages: BTreeMap<Stage, PlannedStage> = BTreeMap::new();
     for one in desired.desired.iter().filter(|one| is_chosen(&one.key, &policy.only)) {
@@ -136,22 +136,24 @@ pub(crate) fn is_as_we_left_it(one: &Desired, inventory: &Inventory, live: &Live
 
 fn plan_prune(plan: &mut Plan, desired: &Prepared, inventory: &Inventory, live: &LiveIndex, policy: &Policy) {
     let wanted: HashSet<&ObjectKey> = desired.desired.iter().map(|one| &one.key).collect();
-    let gone: Vec<_> = inventory.iter().filter(|(key, _)| !wanted.contains(key)).collect();
-    if gone.is_empty() {
-        return;
-    }
+    let owned = inventory.iter().map(|(key, record)| (key, record.version.clone()));
+    let mut gone: Vec<(&ObjectKey, Text)> = owned.filter(|(key, _)| !wanted.contains(key)).collect();
     if desired.desired.is_empty() && !policy.allow_empty {
-        let message = format!("the source has no objects; {} would be deleted", count(gone.len()));
-        plan.refusals.push(Refusal { key: None, message, fatal: true });
+        if !gone.is_empty() {
+            let message = format!("the source has no objects; {} would be deleted", count(gone.len()));
+            plan.refusals.push(Refusal { key: None, message, fatal: true });
+        }
         return;
     }
+    let left = left_by_hooks(inventory, live, &policy.label).into_iter().filter(|key| !wanted.contains(key));
+    gone.extend(left.map(|key| (key, Text::from("v1"))));
     let (mut prune, mut asked) = (Vec::new(), Vec::new());
-    for (key, record) in gone.into_iter().filter(|(key, _)| is_chosen(key, &policy.only)) {
+    for (key, version) in gone.into_iter().filter(|(key, _)| is_chosen(key, &policy.only)) {
         let Some(facts) = live.get(key) else { continue };
         if facts.app.as_deref() != Some(policy.label.as_str()) {
             continue;
         }
-        let one = (key.clone(), record.version.clone());
+        let one = (key.clone(), version);
         match keeps(key, facts.marks.prune, policy) {
             Some(message) => plan.refusals.push(Refusal { key: Some(key.clone()), message, fatal: false }),
             None if policy.confirm_prune || facts.marks.prune == PruneMark::Confirm => asked.push(one),
@@ -169,6 +171,15 @@ fn plan_prune(plan: &mut Plan, desired: &Prepared, inventory: &Inventory, live: 
         }
     }
     plan.prune = in_order_of_deletion(prune, live);
+}
+
+/// Finds the objects that an App's hooks left, sorted: no inventory names them, but the mark of the run they were for.
+fn left_by_hooks<'l>(inventory: &Inventory, live: &'l LiveIndex, label: &str) -> Vec<&'l ObjectKey> {
+    let of_hook = |key: &&ObjectKey| live.get(key).is_some_and(|facts| facts.hook_run.is_some() && facts.owned != 0);
+    let mut left: Vec<&ObjectKey> =
+        live.of_app(label).filter(of_hook).filter(|key| inventory.get(key).is_none()).collect();
+    left.sort();
+    left
 }
 
 /// Groups objects for deletion, the reverse of how they are applied: the last wave first, inside it the last class.

@@ -107,6 +107,11 @@ pub(crate) fn number_of(mark: &Text) -> Option<u64> {
     mark.as_str().split('.').nth(1)?.parse().ok()
 }
 
+/// Returns the id of that run.
+pub(crate) fn id_of(mark: &Text) -> Option<u64> {
+    u64::from_str_radix(mark.as_str().split('.').next()?, 16).ok()
+}
+
 /// What a run begins with beside its plan.
 #[derive(Debug)]
 pub(crate) struct Start {
@@ -406,7 +411,7 @@ fn result_of(hook: &HookRun, outcome: Outcome, reason: String) -> HookResult {
 
 /// Tells whether what an earlier sync left of a hook is deleted before the hook runs: as its policy says, and always
 /// where applying it again would not run it again. What holds data never is.
-fn is_cleared(hook: &Desired) -> bool {
+pub(crate) fn is_cleared(hook: &Desired) -> bool {
     let runs_once = matches!(hook.key.kind.as_str(), "Job" | "Pod" | "Workflow" | "PipelineRun" | "TaskRun");
     let policy = hook.hook.as_ref().is_some_and(|hook| hook.delete.before_creation);
     (policy || runs_once) && !holds_data(&hook.key)

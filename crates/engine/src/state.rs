@@ -295,6 +295,11 @@ impl AppState {
         known && !started && !self.deleting && !self.spec.suspend
     }
 
+    /// Tells whether this is the status that was written last.
+    pub(crate) fn is_written(&self, status: &AppStatus) -> bool {
+        self.written == *status
+    }
+
     /// The last status did not reach the cluster: it is written again in a second.
     pub fn status_lost(&mut self, now: Timestamp) {
         self.written = AppStatus { conditions: self.written.conditions.clone(), ..AppStatus::default() };

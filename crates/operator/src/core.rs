@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use lockstep_api::{API_VERSION, App, AppSpec, CONFIRM_PRUNE, Deletion, HealthRule, Outcome, REFRESH, SYNC_RESOURCES};
 use lockstep_cluster::{Cluster, Resource, Watch, WatchEvent};
 use lockstep_engine::{
-    AppId, AppState, Effect, Event, Fleet, Notice, ProjectRules, RevisionInfo, Scope, Ticket, Wanted,
+    AppId, AppState, Effect, Event, Fleet, Live, Notice, ProjectRules, RevisionInfo, Scope, Stored, Ticket, Wanted,
 };
 use lockstep_health::Rules;
 use lockstep_object::{Gk, Gvk, Object};
@@ -52,7 +52,7 @@ pub(crate) enum Message {
 enum Answer {
     Event(AppId, Event),
     Rendered(AppId, Ticket, Done),
-    StatusWritten(AppId, bool),
+    StatusWritten(AppId, Option<u64>),
     FinalizerLost(AppId),
     Nothing,
 }
@@ -266,7 +266,8 @@ impl Core {
         entry.created = created.map_or(0, jiff::Timestamp::as_second);
         entry.version = meta.resource_version;
         entry.finalizers = meta.finalizers;
-        if !self.fleet.see_app(&id, &meta.uid, wanted, status, rules, crate::now()) {
+        let stored = Stored { uid: meta.uid, version: Live::version_of(object), status };
+        if !self.fleet.see_app(&id, stored, wanted, rules, crate::now()) {
             return;
         }
         self.listen(&id, source::sources_of(&spec.source, &id.namespace));
@@ -423,8 +424,8 @@ impl Core {
             Effect::WakeAt(_) => {}
             Effect::Status(status) => {
                 self.tasks.spawn(async move {
-                    let again = perform::write_status(cluster, app.clone(), status).await;
-                    Answer::StatusWritten(app, again)
+                    let version = perform::write_status(cluster, app.clone(), status).await;
+                    Answer::StatusWritten(app, version)
                 });
             }
             Effect::Notify(notice) => self.notify(id, notice),
@@ -515,7 +516,7 @@ impl Core {
         match answer {
             Answer::Event(id, event) => self.fleet.answered(&id, event, crate::now()),
             Answer::Rendered(id, ticket, done) => self.rendered(&id, ticket, done),
-            Answer::StatusWritten(id, again) => self.fleet.status_written(&id, again, crate::now()),
+            Answer::StatusWritten(id, version) => self.fleet.status_written(&id, version, crate::now()),
             Answer::FinalizerLost(id) => self.look_again(id),
             Answer::Nothing => {}
         }

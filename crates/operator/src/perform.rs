@@ -184,8 +184,9 @@ const OPTIONAL: [&str; 12] = [
     "drift",
 ];
 
-/// Writes the status; fields that are no longer there are removed. Tells whether it must be tried again.
-pub(crate) async fn write_status(cluster: Cluster, app: AppId, status: Box<AppStatus>) -> bool {
+/// Writes the status; fields that are no longer there are removed. Returns the version of the App that has it, or
+/// nothing if it must be tried again.
+pub(crate) async fn write_status(cluster: Cluster, app: AppId, status: Box<AppStatus>) -> Option<u64> {
     let mut value = serde_json::to_value(&status).unwrap_or_default();
     if let serde_json::Value::Object(fields) = &mut value {
         for name in OPTIONAL {
@@ -194,11 +195,11 @@ pub(crate) async fn write_status(cluster: Cluster, app: AppId, status: Box<AppSt
     }
     let path = format!("{}/status", app_path(&app));
     match cluster.merge(&path, &json!({"status": value})).await {
-        Ok(_) => false,
-        Err(error) if error.is_not_found() => false,
+        Ok(object) => Some(Live::version_of(&object)),
+        Err(error) if error.is_not_found() => Some(0),
         Err(error) => {
             tracing::warn!(%app, %error, "the status could not be written");
-            true
+            None
         }
     }
 }

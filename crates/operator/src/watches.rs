@@ -6,9 +6,9 @@ use std::{
 };
 
 use lockstep_api::APP_LABEL;
-use lockstep_cluster::{Cluster, Watch, WatchEvent};
+use lockstep_cluster::{Cluster, Resource, Watch, WatchEvent};
 use lockstep_object::{Gk, Gvk};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OnceCell, mpsc, watch};
 
 use crate::core::Message;
 
@@ -16,18 +16,24 @@ use crate::core::Message;
 pub(crate) struct Watches {
     messages: mpsc::Sender<Message>,
     kinds: Mutex<HashMap<Gk, watch::Sender<bool>>>,
+    found: OnceCell<Vec<Gvk>>,
 }
+
+/// So many kinds are asked for at a time.
+const ASKED_AT_ONCE: usize = 8;
 
 impl Watches {
     pub(crate) fn new(messages: mpsc::Sender<Message>) -> Self {
-        Self { messages, kinds: Mutex::default() }
+        Self { messages, kinds: Mutex::default(), found: OnceCell::new() }
     }
 
-    /// Sees to it that the kinds are watched, and waits until what is there has reached the core. A kind that the
-    /// cluster does not know is left out; its objects cannot be there either.
+    /// Sees to it that the kinds are watched, and those of which an operator before this one left objects; waits until
+    /// what is there has reached the core. A kind that the cluster does not know is left out; its objects cannot be
+    /// there either.
     pub(crate) async fn ensure(self: &Arc<Self>, kinds: Vec<Gvk>, cluster: &Cluster) {
         let mut waits = Vec::new();
-        for gvk in kinds {
+        let found = self.found.get_or_init(|| found(cluster)).await;
+        for gvk in kinds.into_iter().chain(found.iter().cloned()) {
             if let Some(wait) = self.known(&gvk.gk()) {
                 waits.push(wait);
                 continue;
@@ -71,6 +77,26 @@ impl Watches {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Gk, watch::Sender<bool>>> {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Finds the kinds of which there are objects with our label. A process that was killed may have applied what no
+/// status names; without a watch over its kind nobody would ever prune it.
+async fn found(cluster: &Cluster) -> Vec<Gvk> {
+    let discovery = cluster.discovery();
+    let mut found = Vec::new();
+    for some in discovery.kinds().chunks(ASKED_AT_ONCE) {
+        let asked: Vec<_> = some.iter().map(|resource| ask(cluster.clone(), (*resource).clone())).collect();
+        let asked: Vec<_> = asked.into_iter().map(tokio::spawn).collect();
+        for answer in asked {
+            found.extend(answer.await.ok().flatten());
+        }
+    }
+    found
+}
+
+/// Returns the kind if it must be watched: an answer that does not come leaves it open, so then it is.
+async fn ask(cluster: Cluster, resource: Resource) -> Option<Gvk> {
+    cluster.has_labelled(&resource, APP_LABEL).await.unwrap_or(true).then_some(resource.gvk)
 }
 
 async fn follow(gk: Gk, mut watch: Watch, messages: mpsc::Sender<Message>) {

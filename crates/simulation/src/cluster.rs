@@ -179,6 +179,14 @@ impl Cluster {
         self.well.get(key).copied()
     }
 
+    /// Returns the kinds of the objects with our label.
+    pub(crate) fn kinds_of_ours(&self) -> Vec<Gk> {
+        let ours = self.truth.iter().filter(|(_, truth)| truth.object.label(lockstep_api::APP_LABEL).is_some());
+        let mut kinds: Vec<Gk> = ours.map(|(key, _)| key.gk()).collect();
+        kinds.dedup();
+        kinds
+    }
+
     /// Opens a watch over the objects of a kind with our label, from the beginning or after a version.
     pub(crate) fn watch(&self, gk: &Gk, version: &str) -> Result<Watching, String> {
         let label = lockstep_api::APP_LABEL.replace('/', "%2F");

@@ -7,13 +7,14 @@ use std::{
 
 use lockstep_engine::{
     AppId, AppState, Effect, Event, Fleet, Live, Prepared, Problem, ProblemKind, ProjectRules, Rejected, RevisionInfo,
-    Scope, Scopes, Ticket, Wanted, prepare,
+    Scope, Scopes, Stored, Ticket, Wanted, prepare,
 };
 use lockstep_object::{Diagnostic, Gk, Gvk, Object, ObjectKey, Place, Value, from_json};
 use lockstep_sandbox::Watching;
 
 use crate::{
     cluster::problem,
+    promises::StoredFor,
     scene::NAMESPACE,
     world::{Tell, What, World},
 };
@@ -33,6 +34,8 @@ pub(crate) struct Operator {
     /// The version of each App as it was last seen.
     versions: BTreeMap<AppId, u64>,
     watches: HashMap<Gk, KindWatch>,
+    /// The kinds of which there were objects of ours when this life first looked.
+    found: Option<Vec<Gk>>,
 }
 
 /// A watch over a kind, as the client of the product holds it.
@@ -89,6 +92,7 @@ impl Operator {
             snapshot: None,
             versions: BTreeMap::new(),
             watches: HashMap::new(),
+            found: None,
         }
     }
 }
@@ -108,7 +112,7 @@ impl World {
                 self.after(1_000, What::Tell(self.operator.life, Box::new(Tell::App(id))));
             }
             Tell::Looked(id, ticket, kinds) => self.looked(id, ticket, kinds),
-            Tell::StatusWritten(id, again) => self.operator.fleet.status_written(&id, again, self.now),
+            Tell::StatusWritten(id, version) => self.operator.fleet.status_written(&id, version, self.now),
         }
         self.perform();
     }
@@ -123,9 +127,11 @@ impl World {
         let wanted = Wanted { spec: Arc::new(app.spec), ..app.seen };
         let health = Arc::clone(&self.cluster.rules);
         let rules = ProjectRules { health, windows: Arc::default(), problems: Vec::new() };
-        if self.operator.fleet.see_app(id, &app.uid, wanted, app.status, rules, self.now)
-            && let Some(news) = self.news()
-        {
+        let stored = Stored { uid: app.uid, version: app.version, status: app.status };
+        let news = self.operator.fleet.see_app(id, stored, wanted, rules, self.now);
+        // Each decision is judged by what was known when it was made.
+        self.perform();
+        if news && let Some(news) = self.news() {
             self.operator.fleet.resolved(id, Ok(news), self.now);
         }
     }
@@ -143,7 +149,10 @@ impl World {
             }
         };
         let ids: Vec<AppId> = self.operator.fleet.apps().map(|(id, _)| id.clone()).collect();
-        ids.iter().for_each(|id| self.operator.fleet.resolved(id, news.clone(), self.now));
+        for id in &ids {
+            self.operator.fleet.resolved(id, news.clone(), self.now);
+            self.perform();
+        }
     }
 
     fn news(&self) -> Option<RevisionInfo> {
@@ -188,13 +197,18 @@ impl World {
         {
             self.promises.rendered(&id, &prepared, &self.operator, self.now);
             self.operator.prepared.insert(id, prepared);
+        } else if awaited && let Some(state) = self.operator.fleet.app(&id) {
+            self.promises.refused(&id, state.refresh());
         }
     }
 
-    /// Tells whether what is there of these kinds has reached the operator; watches begin where there is none.
+    /// Tells whether what is there of these kinds has reached the operator, and of all kinds that its former lives
+    /// left objects of; watches begin where there is none.
     fn are_watched(&mut self, kinds: &[Gk]) -> bool {
+        let found = self.operator.found.get_or_insert_with(|| self.cluster.kinds_of_ours());
+        let kinds = kinds.iter().chain(found.iter());
         let synced = |gk: &Gk| self.operator.watches.get(gk).is_some_and(|watch| watch.synced);
-        let open: Vec<Gk> = kinds.iter().filter(|gk| !synced(gk)).cloned().collect();
+        let open: Vec<Gk> = kinds.filter(|gk| !synced(gk)).cloned().collect();
         open.iter().for_each(|gk| self.read_soon(gk, true));
         open.is_empty()
     }
@@ -263,8 +277,9 @@ impl World {
         };
         let reaches = matches!(fate, Fate::Well | Fate::LostAfter);
         let told = match effect {
-            Effect::Apply { key, version, body, digest, .. } => {
-                let result = if reaches { Some(self.apply(&id, &key, &body, digest, sync)) } else { None };
+            Effect::Apply { key, version, body, digest, options } => {
+                let of = StoredFor { life, digest, number: sync };
+                let result = reaches.then(|| self.apply(&id, &key, &body, of, options.recreate));
                 let result = match (problem, result) {
                     (None, Some(result)) => result,
                     (problem, _) => Err(problem.unwrap_or_else(|| Problem::new(ProblemKind::Rejected, "refused"))),
@@ -283,7 +298,8 @@ impl World {
                 if reaches {
                     self.change_app(&id, |app| app.status = through_json(&status));
                 }
-                Tell::StatusWritten(id, problem.is_some())
+                let version = self.apps.get(&id).map(|app| app.version).unwrap_or_default();
+                Tell::StatusWritten(id, problem.is_none().then_some(version))
             }
             Effect::AddFinalizer | Effect::RemoveFinalizer => {
                 let ours = effect == Effect::AddFinalizer;
@@ -313,12 +329,27 @@ impl World {
         self.after(delay, What::Tell(life, Box::new(told)));
     }
 
-    fn apply(&mut self, id: &AppId, key: &ObjectKey, body: &[u8], digest: u64, sync: u64) -> Result<Live, Problem> {
+    /// Applies as the real shell does: what cannot be changed is deleted and made anew, where that is allowed.
+    fn apply(
+        &mut self,
+        id: &AppId,
+        key: &ObjectKey,
+        body: &[u8],
+        of: StoredFor,
+        recreate: bool,
+    ) -> Result<Live, Problem> {
         let before = self.cluster.truth.get(key).map(|truth| truth.object.str_at(&["metadata", "uid"]).to_owned());
-        let result = self.cluster.apply(key, body, lockstep_api::FIELD_MANAGER);
+        let mut result = self.cluster.apply(key, body, lockstep_api::FIELD_MANAGER);
+        if recreate && result.as_ref().is_err_and(|problem| problem.message.contains("field is immutable")) {
+            self.cluster.delete(key, None)?;
+            result = match self.cluster.truth.contains_key(key) {
+                true => Err(Problem::new(ProblemKind::Unreachable, "it is deleted to be made anew and not gone")),
+                false => self.cluster.apply(key, body, lockstep_api::FIELD_MANAGER),
+            };
+        }
         if let Ok(object) = &result {
             let made = before.as_deref() != Some(object.str_at(&["metadata", "uid"]));
-            self.promises.stored(id, key, digest, made, sync);
+            self.promises.stored(id, key, of, made);
             self.stored(key);
         }
         result.map(|object| Live::of(&object, &self.cluster.rules, self.now))

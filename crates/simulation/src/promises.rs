@@ -7,7 +7,11 @@ use lockstep_api::{APP_LABEL, PRUNE};
 use lockstep_engine::{AppId, Desired, Effect, HookPhase, Prepared};
 use lockstep_object::{Object, ObjectKey, Value, from_json};
 
-use crate::{cluster::Cluster, operator::Operator, world::World};
+use crate::{
+    cluster::Cluster,
+    operator::Operator,
+    world::{StoredApp, World},
+};
 
 /// The operator may act on news that is as old: watches are late, and break for a while.
 const LATE: SignedDuration = SignedDuration::from_secs(60);
@@ -16,14 +20,29 @@ const LATE: SignedDuration = SignedDuration::from_secs(60);
 #[derive(Debug, Default)]
 pub(crate) struct Promises {
     broken: Option<String>,
+    /// The life of the operator that runs.
+    life: u64,
     syncs: BTreeMap<AppId, Sync>,
     running: BTreeSet<AppId>,
     /// Objects that somebody laid hands on: without its label a hook's object is not seen any more.
     excused: BTreeSet<ObjectKey>,
     /// What was synced last, and went well: the same again owes no hooks.
     done: BTreeMap<AppId, (u64, String)>,
-    /// The digest that the operator last stored in an object.
-    digests: BTreeMap<ObjectKey, u64>,
+    /// The annotation whose sync was refused: that is its answer.
+    refused: BTreeMap<AppId, String>,
+    /// The life of the operator that last stored an object, and the digest that it stored.
+    digests: BTreeMap<ObjectKey, (u64, u64)>,
+}
+
+/// What an apply was sent for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StoredFor {
+    /// The life of the operator.
+    pub(crate) life: u64,
+    /// The digest of the object.
+    pub(crate) digest: u64,
+    /// The number of the App's sync.
+    pub(crate) number: u64,
 }
 
 /// The sync that an App is in or had last; it goes on across restarts.
@@ -62,24 +81,33 @@ impl Promises {
     }
 
     pub(crate) fn restarted(&mut self) {
+        self.life += 1;
         self.running.clear();
     }
 
     pub(crate) fn forget(&mut self, id: &AppId) {
         self.syncs.remove(id);
         self.done.remove(id);
+        self.refused.remove(id);
         self.running.remove(id);
     }
 
     /// A rendering is handed to the engine: a sync may begin, or one that a restart cut off goes on.
     pub(crate) fn rendered(&mut self, id: &AppId, prepared: &Prepared, operator: &Operator, now: Timestamp) {
         let Some(state) = operator.fleet.app(id) else { return };
-        let what = (prepared.digest, state.refresh().to_owned());
         let sync = self.syncs.entry(id.clone()).or_default();
+        let answered = self.refused.get(id).is_some_and(|refused| refused == state.refresh());
+        let refresh = if answered { sync.what.1.clone() } else { state.refresh().to_owned() };
+        let what = (prepared.digest, refresh);
         if sync.what != what {
             let number = sync.number + 1;
             *sync = Sync { number, first: number, what, begun: now, ..Sync::default() };
         }
+    }
+
+    /// A revision is refused, and with it the sync that was asked for: the next one owes no hooks because of that.
+    pub(crate) fn refused(&mut self, id: &AppId, refresh: &str) {
+        self.refused.insert(id.clone(), refresh.to_owned());
     }
 
     /// The engine has decided something.
@@ -132,7 +160,7 @@ impl Promises {
         let done = self.done.get(id) == Some(&sync.what);
         let earlier = prepared.desired.iter().filter(|one| one.stage < wanted.stage && runs_in_sync(one));
         let late = earlier.into_iter().find(|one| {
-            let stored = self.digests.get(&one.key) == Some(&one.digest);
+            let stored = self.digests.get(&one.key).is_some_and(|(_, digest)| *digest == one.digest);
             let well = cluster.last_well(&one.key).is_some_and(|at| at >= begun);
             let owed = one.hook.is_none() || !done && sync.ran.contains(&one.key);
             owed && !(stored && well)
@@ -188,9 +216,13 @@ impl Promises {
         self.syncs.get(id).map(|sync| sync.number).unwrap_or_default()
     }
 
-    /// The operator stored an object for a sync; a hook must not be made twice for one.
-    pub(crate) fn stored(&mut self, id: &AppId, key: &ObjectKey, digest: u64, made: bool, number: u64) {
-        self.digests.insert(key.clone(), digest);
+    /// The operator stored an object for a sync; a hook must not be made twice for one. What the operator of an
+    /// earlier life sent and what comes after this one's is somebody else's change, set back like any other.
+    pub(crate) fn stored(&mut self, id: &AppId, key: &ObjectKey, of: StoredFor, made: bool) {
+        let StoredFor { life, digest, number } = of;
+        if self.digests.get(key).is_none_or(|(known, _)| *known <= life) {
+            self.digests.insert(key.clone(), (life, digest));
+        }
         if key.kind.as_str() != "Job" || !made {
             return;
         }
@@ -201,6 +233,10 @@ impl Promises {
             return;
         }
         let times = sync.hooks.entry(key.clone()).or_default();
+        if life < self.life && *times > 0 {
+            // Nobody can call back what an operator that was killed has sent.
+            return;
+        }
         *times += 1;
         let times = *times;
         if times > 1 {
@@ -286,14 +322,15 @@ fn check_app(world: &World, id: &AppId) -> Result<(), String> {
     check_nothing_left(world, id, &prepared)
 }
 
-/// An object of the App may still belong to another App that keeps it: then both say so, and nothing more can be done.
+/// An object of the App may still belong to another App that keeps it, or to one that waits for this App before it
+/// lets go of anything: then both say so, and it takes a commit to solve it.
 fn is_claimed_elsewhere(world: &World, id: &AppId) -> bool {
     let blocked = |id: &AppId| {
         let Ok(prepared) = world.prepare(id, world.head) else { return false };
         prepared.desired.iter().any(|one| {
             let truth = world.cluster.truth.get(&one.key);
             let label = truth.and_then(|truth| truth.object.label(APP_LABEL));
-            label.is_some_and(|label| label != id.label())
+            label.is_some_and(|label| label != id.label()) || is_wanted_by_dependent(world, id, &one.key)
         })
     };
     let Some(app) = world.apps.get(id) else { return true };
@@ -301,6 +338,17 @@ fn is_claimed_elsewhere(world: &World, id: &AppId) -> bool {
         is_claimed_elsewhere(world, &AppId::new(&id.namespace, &dependency.name))
     };
     blocked(id) || app.spec.depends_on.iter().any(depends)
+}
+
+/// Tells whether an App that depends on this one wants an object, in the revision that it has.
+fn is_wanted_by_dependent(world: &World, id: &AppId, key: &ObjectKey) -> bool {
+    let depends = |app: &StoredApp| app.spec.depends_on.iter().any(|one| AppId::new(&id.namespace, &one.name) == *id);
+    let dependents = world.apps.iter().filter(|(_, app)| depends(app)).map(|(dependent, _)| dependent);
+    dependents.into_iter().any(|dependent| {
+        let prepared = world.operator.prepared.get(dependent);
+        let wants = prepared.is_some_and(|prepared| prepared.desired.iter().any(|one| one.key == *key));
+        wants || is_wanted_by_dependent(world, dependent, key)
+    })
 }
 
 fn check_nothing_left(world: &World, id: &AppId, prepared: &Prepared) -> Result<(), String> {

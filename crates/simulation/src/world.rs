@@ -54,7 +54,7 @@ pub(crate) enum Tell {
     Resolved,
     Rendered(AppId, u64, usize),
     Answer(AppId, Box<Event>),
-    StatusWritten(AppId, bool),
+    StatusWritten(AppId, Option<u64>),
     FinalizerLost(AppId),
     Looked(AppId, u64, Vec<lockstep_object::Gk>),
 }

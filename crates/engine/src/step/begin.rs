@@ -116,6 +116,10 @@ impl Step<'_, '_> {
         if self.state.retry_at.is_some_and(|at| at > self.context.now) {
             return false;
         }
+        // A plan compares with what is there, so nothing may be on its way there; its answer comes here again.
+        if !self.state.in_flight.is_empty() {
+            return false;
+        }
         self.state.ticket += 1;
         let ticket = self.state.ticket;
         self.state.activity = Activity::Rendering(ticket, goal.clone());

@@ -15,7 +15,7 @@ use crate::{
     event::Rejected,
     facts::short_revision,
     plan::{holds_data, plan},
-    run::{Failing, HookRun, Next, Purpose, Run, Start, number_of},
+    run::{Failing, HookRun, Next, Purpose, Run, Start, id_of, is_cleared, number_of},
     state::{Activity, Applying},
 };
 
@@ -144,12 +144,18 @@ impl Step<'_, '_> {
         selective: bool,
     ) -> Start {
         // The same sync has the same id and number in the next process, until it has ended and its end was written.
-        // That it began may not have been written: then the hooks that ran for it tell its number.
+        // What was asked for and answered, be it by a refusal, makes no other sync of it.
+        let asked = if self.is_asked() { self.state.refresh.as_str() } else { "" };
+        let id = crate::desired::digest_of(format!("{digest:x} {asked}").as_bytes());
+        // That it began may not have been written: then the hooks that ran for it tell its number. Where they ran for
+        // another sync, that one was given up, and going back to it later is one more.
         let live = self.context.live;
         let marks = live.of_app(&self.state.label).filter_map(|key| live.get(key)?.hook_run.as_ref());
-        let number = marks.filter_map(number_of).max().unwrap_or_default().max(self.state.runs);
+        let marks: Vec<(u64, u64)> = marks.filter_map(|mark| Some((number_of(mark)?, id_of(mark)?))).collect();
+        let number = marks.iter().map(|(number, _)| *number).max().unwrap_or_default().max(self.state.runs);
+        let given_up = hooks && marks.iter().any(|(known, of)| *known == number && *of != id);
+        let number = number + u64::from(given_up);
         self.state.runs = number;
-        let id = crate::desired::digest_of(format!("{digest:x} {}", self.state.refresh).as_bytes());
         let (started, deadline, refresh) = (self.context.now, self.deadline(), self.state.refresh.clone());
         Start { purpose, revision, digest, id, number, refresh, hooks, selective, started, deadline }
     }
@@ -164,9 +170,9 @@ impl Step<'_, '_> {
         let wanted = prepared.desired.iter().filter(|one| unknown.contains(&one.key));
         let wanted: std::collections::HashMap<&ObjectKey, &Desired> = wanted.map(|one| (&one.key, one)).collect();
         // What carries our label and has no field of ours was made by somebody who copies labels.
-        let ours =
-            |key: &ObjectKey| self.context.live.get(key).is_some_and(|live| live.owned != 0 && !live.marks.extraneous);
-        for key in unknown.into_iter().filter(|key| ours(key)) {
+        // A hook's object is owned by no App: its plan finds what hooks left.
+        let owned = |live: &Live| live.owned != 0 && !live.marks.extraneous && live.hook_run.is_none();
+        for key in unknown.into_iter().filter(|key| self.context.live.get(key).is_some_and(owned)) {
             let one = wanted.get(key);
             if one.is_some_and(|one| one.hook.is_some()) {
                 continue;
@@ -184,7 +190,8 @@ impl Step<'_, '_> {
         let owned = self.state.inventory.iter().map(|(key, _)| key);
         let hooks: HashSet<&ObjectKey> =
             prepared.desired.iter().filter(|one| one.hook.is_some()).map(|one| &one.key).collect();
-        let goes = |key: &&ObjectKey| hooks.contains(*key) || !wanted.contains(*key) && !ours(key);
+        let of_hook = |key: &ObjectKey| self.context.live.get(key).is_some_and(|live| live.hook_run.is_some());
+        let goes = |key: &&ObjectKey| hooks.contains(*key) || !wanted.contains(*key) && (!ours(key) || of_hook(key));
         let gone: Vec<ObjectKey> = owned.filter(goes).cloned().collect();
         for key in gone {
             self.state.inventory.remove(&key);
@@ -313,10 +320,12 @@ impl Step<'_, '_> {
         let namespace = self.state.spec.destination.namespace.as_deref().unwrap_or(&self.state.id.namespace);
         let metadata =
             sync.namespace_metadata.clone().filter(|_| one.key.namespace.as_str() == namespace).unwrap_or_default();
+        let hook_is_made_anew = one.hook.is_some() && is_cleared(one);
         Arc::new(ApplyOptions {
             create_namespace: sync.create_namespace.then(|| Arc::new(metadata)),
             replace: one.marks.replace,
-            recreate: one.marks.force || (sync.recreate && !holds_data(&one.key)),
+            // What is in a hook's place goes before it is made, also what its run cannot see for want of our label.
+            recreate: one.marks.force || ((sync.recreate || hook_is_made_anew) && !holds_data(&one.key)),
             respect: self.state.rules.ignored(&one.key).respect,
         })
     }
@@ -392,14 +401,10 @@ impl Step<'_, '_> {
         changed: bool,
     ) {
         let why = self.state.in_flight.remove(&key);
-        let wanted = self.state.desired(&key).map(|one| one.hook.is_some());
+        let hook = self.state.desired(&key).is_some_and(|one| one.hook.is_some());
         match result {
             Ok(live) => {
-                if wanted.is_none() {
-                    // It left Git while its apply was under way: the sync since then did not plan to prune it.
-                    self.state.rendered = None;
-                }
-                if !wanted.unwrap_or(live.hook_run.is_some()) {
+                if !hook {
                     self.state.inventory.insert(key.clone(), Record { version, desired: digest, owned: live.owned });
                 }
                 match &why {
