@@ -34,9 +34,16 @@ pub fn from_json(text: &[u8]) -> Result<Value, JsonError> {
 
 /// Prints compact JSON in the map's own order, without HTML escapes.
 pub fn to_json(value: &Value) -> String {
-    let mut printer = Printer { out: String::new(), html_safe: false, indent: None };
+    let mut out = String::new();
+    write_json(&mut out, value);
+    out
+}
+
+/// Appends what [`to_json`] prints.
+pub fn write_json(out: &mut String, value: &Value) {
+    let mut printer = Printer { out: std::mem::take(out), html_safe: false, indent: None };
     printer.value(value, 0);
-    printer.out
+    *out = printer.out;
 }
 
 /// Prints compact JSON as Go's `json.Marshal` does by default: `<`, `>`, `&`, U+2028 and U+2029 escaped.

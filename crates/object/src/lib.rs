@@ -28,7 +28,7 @@ pub mod yaml;
 
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use identity::{Gk, Gvk, ObjectKey};
-pub use json::{JsonError, from_json, to_json, to_json_html_safe, to_json_pretty};
+pub use json::{JsonError, from_json, to_json, to_json_html_safe, to_json_pretty, write_json};
 pub use key::Key;
 pub use list::List;
 pub use map::Map;

@@ -4,11 +4,9 @@
 //! The shapes come from the OpenAPI documents; what these do not say (which optional scalars are
 //! pointers, and so keep an explicit zero) stands in [`PLAIN_ZERO`].
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::sync::{Arc, PoisonError, RwLock};
 
+use hashbrown::HashMap;
 use lockstep_object::{Gvk, Key, Map, Object, Value, from_json};
 use lockstep_schema::SchemaSet;
 
@@ -304,26 +302,65 @@ struct Walk<'a> {
     complaints: Vec<String>,
 }
 
-/// A place in the body: the path with positions, and Go's way of naming it.
-#[derive(Clone)]
-struct Place {
-    path: String,
-    go_struct: String,
-    go_path: String,
+/// A place in the body; it is put into words only when there is something to complain about.
+struct Place<'p> {
+    parent: Option<&'p Place<'p>>,
+    step: Step<'p>,
 }
 
-impl Place {
-    fn field(&self, struct_name: &str, key: &str) -> Self {
-        let join = |base: &str| if base.is_empty() { key.to_owned() } else { format!("{base}.{key}") };
-        Self { path: join(&self.path), go_struct: short_name(struct_name).to_owned(), go_path: join(&self.go_path) }
+/// The last step to a place.
+enum Step<'p> {
+    /// The body itself: the name of its struct.
+    Root(&'p str),
+    /// A field: the name of the struct, and its own.
+    Field(&'p str, &'p str),
+    Index(usize),
+    Key(&'p str),
+}
+
+impl<'p> Place<'p> {
+    fn root(struct_name: &'p str) -> Self {
+        Self { parent: None, step: Step::Root(struct_name) }
     }
 
-    fn index(&self, index: usize) -> Self {
-        Self { path: format!("{}[{index}]", self.path), ..self.clone() }
+    fn field(&'p self, struct_name: &'p str, key: &'p str) -> Self {
+        Self { parent: Some(self), step: Step::Field(struct_name, key) }
     }
 
-    fn key(&self, key: &str) -> Self {
-        Self { path: format!("{}.{key}", self.path), ..self.clone() }
+    fn index(&'p self, index: usize) -> Self {
+        Self { parent: Some(self), step: Step::Index(index) }
+    }
+
+    fn key(&'p self, key: &'p str) -> Self {
+        Self { parent: Some(self), step: Step::Key(key) }
+    }
+
+    /// Prints the path with positions: `spec.containers[0].image`.
+    fn path(&self) -> String {
+        let before = self.parent.map(Self::path).unwrap_or_default();
+        match self.step {
+            Step::Root(_) => before,
+            Step::Field(_, key) | Step::Key(key) => join(&before, key),
+            Step::Index(index) => format!("{before}[{index}]"),
+        }
+    }
+
+    /// Prints the path as Go's errors have it: names of fields only.
+    fn go_path(&self) -> String {
+        let before = self.parent.map(Self::go_path).unwrap_or_default();
+        match self.step {
+            Step::Field(_, key) => join(&before, key),
+            _ => before,
+        }
+    }
+
+    /// Names the struct that the last field is of.
+    fn go_struct(&self) -> &'p str {
+        match (&self.step, self.parent) {
+            (Step::Root(name) | Step::Field(name, _), _) => short_name(name),
+            (_, Some(parent)) => parent.go_struct(),
+            (_, None) => "",
+        }
     }
 
     fn mismatch(&self, value: &Value, kind: &Kind) -> String {
@@ -340,8 +377,8 @@ impl Place {
         };
         format!(
             "json: cannot unmarshal {what} into Go struct field {}.{} of type {}",
-            self.go_struct,
-            self.go_path,
+            self.go_struct(),
+            self.go_path(),
             go_kind(kind)
         )
     }
@@ -371,9 +408,8 @@ pub(crate) fn decode(types: &Types, root: &Arc<str>, document: Document) -> Resu
     if let Some(error) = &document.yaml_error {
         walk.complaints.push(error.clone());
     }
-    let place = Place { path: String::new(), go_struct: short_name(root).to_owned(), go_path: String::new() };
     let Value::Map(mut map) = document.value else { return Ok(Decoded::default()) };
-    walk.fill(root, &mut map, &place)?;
+    walk.fill(root, &mut map, &Place::root(root))?;
     Ok(Decoded { object: Object::new(map), complaints: walk.complaints })
 }
 
@@ -410,13 +446,13 @@ fn forget_in(types: &Types, kind: &Kind, value: &mut Value) {
 }
 
 impl Walk<'_> {
-    fn fill(&mut self, name: &Arc<str>, map: &mut Map, place: &Place) -> Result<(), String> {
+    fn fill(&mut self, name: &Arc<str>, map: &mut Map, place: &Place<'_>) -> Result<(), String> {
         let Some(shape) = self.types.shape(name) else { return Ok(()) };
         let mut gone: Vec<Key> = Vec::new();
         for (position, (key, value)) in map.iter_mut().enumerate() {
-            self.report_duplicates(&place.path, position);
+            self.report_duplicates(place, position);
             let Some(field) = shape.fields.get(key) else {
-                self.complaints.push(format!("unknown field {}", crate::status::go_quote(&join(&place.path, key))));
+                self.complaints.push(format!("unknown field {}", crate::status::go_quote(&join(&place.path(), key))));
                 gone.push(key.clone());
                 continue;
             };
@@ -429,9 +465,9 @@ impl Walk<'_> {
                 gone.push(key.clone());
             }
         }
-        self.report_duplicates(&place.path, map.len());
-        for key in &gone {
-            map.remove(key);
+        self.report_duplicates(place, map.len());
+        if !gone.is_empty() {
+            map.retain(|key, _| !gone.contains(key));
         }
         for key in &shape.always {
             if map.contains_key(key) {
@@ -446,22 +482,26 @@ impl Walk<'_> {
     }
 
     /// An empty struct has its own required fields.
-    fn convert_zero(&mut self, kind: &Kind, zero: &mut Value, place: &Place) -> Result<(), String> {
+    fn convert_zero(&mut self, kind: &Kind, zero: &mut Value, place: &Place<'_>) -> Result<(), String> {
         match (kind, zero) {
             (Kind::Struct(name), Value::Map(map)) => self.fill(&name.clone(), map, place),
             _ => Ok(()),
         }
     }
 
-    fn report_duplicates(&mut self, parent: &str, after: usize) {
-        let found = self.duplicates.iter().filter(|one| one.parent == parent && one.after == after);
+    fn report_duplicates(&mut self, place: &Place<'_>, after: usize) {
+        if self.duplicates.is_empty() {
+            return;
+        }
+        let parent = &place.path();
+        let found = self.duplicates.iter().filter(|one| one.parent == *parent && one.after == after);
         for duplicate in found {
             let path = join(parent, &duplicate.key);
             self.complaints.push(format!("duplicate field {}", crate::status::go_quote(&path)));
         }
     }
 
-    fn convert(&mut self, kind: &Kind, value: &mut Value, place: &Place) -> Result<(), String> {
+    fn convert(&mut self, kind: &Kind, value: &mut Value, place: &Place<'_>) -> Result<(), String> {
         match (kind, &mut *value) {
             (Kind::Raw, _) => Ok(()),
             (Kind::Text, Value::Text(_)) | (Kind::Bool, Value::Bool(_)) => Ok(()),
@@ -499,13 +539,13 @@ impl Walk<'_> {
             }
             (Kind::Map(item), Value::Map(map)) => {
                 for (position, (key, entry)) in map.iter_mut().enumerate() {
-                    self.report_duplicates(&place.path, position);
+                    self.report_duplicates(place, position);
                     self.convert_item(item, entry, &place.key(key))?;
                     if let (Kind::Quantity, Value::Text(text)) = (&**item, &*entry) {
                         *entry = quantity::in_thousandths(text).into();
                     }
                 }
-                self.report_duplicates(&place.path, map.len());
+                self.report_duplicates(place, map.len());
                 Ok(())
             }
             _ => Err(place.mismatch(value, kind)),
@@ -513,7 +553,7 @@ impl Walk<'_> {
     }
 
     /// Items of lists and maps that are null have Go's zero.
-    fn convert_item(&mut self, kind: &Kind, value: &mut Value, place: &Place) -> Result<(), String> {
+    fn convert_item(&mut self, kind: &Kind, value: &mut Value, place: &Place<'_>) -> Result<(), String> {
         if value.is_null() {
             *value = match kind {
                 Kind::Text => "".into(),

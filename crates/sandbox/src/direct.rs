@@ -36,10 +36,15 @@ impl Watching {
     /// Returns the lines that are there by now, empty if there is none; nothing at the end of the watch.
     pub fn poll(&mut self) -> Option<Vec<u8>> {
         let now = self.sandbox.now();
-        match self.watch.next(&self.sandbox.lock(), now) {
-            Next::Lines(lines) => Some(lines),
-            Next::Wait => Some(Vec::new()),
-            Next::End => None,
+        let server = self.sandbox.lock();
+        let mut found = Vec::new();
+        loop {
+            match self.watch.next(&server, now) {
+                Next::Lines(lines) => found.extend_from_slice(&lines),
+                Next::Again => {}
+                Next::Wait => return Some(found),
+                Next::End => return (!found.is_empty()).then_some(found),
+            }
         }
     }
 }
@@ -69,6 +74,7 @@ impl Sandbox {
         let reply = self.handle(request);
         let body = match reply.body {
             ReplyBody::Bytes(bytes) => AnswerBody::Bytes(bytes),
+            ReplyBody::List(pieces) => AnswerBody::Bytes(pieces.flatten().collect::<Vec<_>>().into()),
             ReplyBody::Watch(watch) => AnswerBody::Watch(Watching { sandbox: self.clone(), watch }),
         };
         Answer { code: reply.code, body }

@@ -14,6 +14,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::{
     access::User,
+    listing::Pieces,
     request::Request,
     sandbox::{Fault, Sandbox},
     server::{BODY_LIMIT, Reply, ReplyBody},
@@ -136,6 +137,7 @@ impl Sandbox {
 fn respond(sandbox: &Sandbox, reply: Reply) -> Response<SandboxBody> {
     let body = match reply.body {
         ReplyBody::Bytes(bytes) => SandboxBody(State::Full(Some(bytes))),
+        ReplyBody::List(pieces) => SandboxBody(State::List(pieces)),
         ReplyBody::Watch(watch) => SandboxBody(State::Stream(Box::pin(next_lines(sandbox.clone(), watch)))),
     };
     let mut response = Response::new(body);
@@ -163,13 +165,14 @@ fn respond(sandbox: &Sandbox, reply: Reply) -> Response<SandboxBody> {
     response
 }
 
-/// The body of an answer: all at once, or the lines of a watch.
+/// The body of an answer: all at once, a list piece by piece, or the lines of a watch.
 pub struct SandboxBody(State);
 
 type Step = Pin<Box<dyn Future<Output = (Box<Watch>, Sandbox, Option<Bytes>)> + Send>>;
 
 enum State {
     Full(Option<Bytes>),
+    List(Pieces),
     Stream(Step),
     Done,
 }
@@ -187,7 +190,12 @@ async fn next_lines(sandbox: Sandbox, mut watch: Box<Watch>) -> (Box<Watch>, San
             watch.next(&server, now)
         };
         match next {
-            Next::Lines(lines) => return (watch, sandbox, Some(lines.into())),
+            Next::Lines(lines) => return (watch, sandbox, Some(lines)),
+            Next::Again => {
+                // Others have their turn.
+                tokio::task::yield_now().await;
+                continue;
+            }
             Next::End => return (watch, sandbox, None),
             Next::Wait => {}
         }
@@ -219,6 +227,13 @@ impl Body for SandboxBody {
                 self.0 = State::Done;
                 Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
             }
+            State::List(pieces) => {
+                let piece = pieces.next();
+                if piece.is_none() {
+                    self.0 = State::Done;
+                }
+                Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+            }
             State::Done => Poll::Ready(None),
             State::Stream(step) => match step.as_mut().poll(cx) {
                 Poll::Pending => Poll::Pending,
@@ -243,7 +258,7 @@ impl Body for SandboxBody {
         match &self.0 {
             State::Full(Some(bytes)) => http_body::SizeHint::with_exact(bytes.len() as u64),
             State::Full(None) | State::Done => http_body::SizeHint::with_exact(0),
-            State::Stream(_) => http_body::SizeHint::default(),
+            State::List(_) | State::Stream(_) => http_body::SizeHint::default(),
         }
     }
 }

@@ -39,6 +39,7 @@ mod jsonpath;
 mod keep;
 mod kinds;
 mod life;
+mod listing;
 mod managed;
 mod moment;
 mod names;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use lockstep_object::{List, Map, Object, Value, from_json, to_json};
+use lockstep_object::{Map, Object, Value, from_json, to_json};
 
 use crate::{
     build::{map, text_at},
@@ -79,30 +79,16 @@ impl Server {
         if let Some(remaining) = page.remaining {
             metadata.insert("remainingItemCount", remaining);
         }
-        let items = page.items.iter().map(|stored| crate::versions::show(&call.resource, &stored.object));
-        let value = match call.accepted.form {
-            Form::Object => {
-                let items: List = items.map(|item| list_item(&call.resource, item)).collect();
-                Value::Map(map! {
-                    "kind" => call.resource.list_kind.as_str(), "apiVersion" => call.resource.api_version(),
-                    "metadata" => metadata, "items" => items,
-                })
-            }
-            Form::Metadata => return Err(wrong_form(call, "", "a list", "List")),
-            Form::MetadataList => {
-                let version = call.accepted.meta.version();
-                let items: List = items.map(|item| crate::table::metadata_of(&item, version)).collect();
-                Value::Map(map! {
-                    "kind" => "PartialObjectMetadataList", "apiVersion" => format!("meta.k8s.io/{version}"),
-                    "metadata" => metadata, "items" => items,
-                })
-            }
+        match call.accepted.form {
+            Form::Object | Form::MetadataList => Ok(crate::listing::reply(call, metadata, page.items)),
+            Form::Metadata => Err(wrong_form(call, "", "a list", "List")),
             Form::Table => {
+                let items = page.items.iter().map(|stored| crate::versions::show(&call.resource, &stored.object));
                 let items: Vec<Value> = items.collect();
-                crate::table::table(&call.resource, &items, metadata, call.look())?
+                let table = crate::table::table(&call.resource, &items, metadata, call.look())?;
+                Ok(Reply::value(200, call.accepted, &table))
             }
-        };
-        Ok(Reply::value(200, call.accepted, &value))
+        }
     }
 
     /// Selects one page.
@@ -173,21 +159,6 @@ fn cut(mut found: Vec<Arc<Stored>>, version: u64, options: &ListOptions) -> Page
     let resume = found.last().map(|last| Resume { version, after: Name::of(&last.object) }.print());
     let counted = options.labels.is_empty() && options.fields.is_empty();
     Page { items: found, version, resume, remaining: counted.then_some(rest) }
-}
-
-/// Items of built-in lists stand without `apiVersion` and `kind`; those of custom resources keep them.
-fn list_item(resource: &Resource, item: Value) -> Value {
-    if resource.is_custom() {
-        return item;
-    }
-    match item {
-        Value::Map(mut map) => {
-            map.remove("apiVersion");
-            map.remove("kind");
-            Value::Map(map)
-        }
-        other => other,
-    }
 }
 
 fn expired(paging: bool) -> Failure {

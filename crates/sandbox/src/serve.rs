@@ -20,6 +20,9 @@ use crate::{access::User, sandbox::Sandbox};
 /// How long a client may take to say its first word; loopback clients need milliseconds.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
+/// How many bytes are kept for a client that does not read, beside the piece that goes beyond.
+const UNSENT: usize = 64 << 10;
+
 /// A server that listens. Dropping it stops it.
 pub struct Served {
     /// The address that it listens on.
@@ -127,7 +130,9 @@ async fn converse(
     mut stopped: watch::Receiver<bool>,
 ) {
     let service = TowerToHyperService::new(sandbox.service_as(user));
-    let builder = Builder::new(TokioExecutor::new());
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().max_buf_size(UNSENT);
+    builder.http2().max_send_buf_size(UNSENT);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let result = tokio::select! {

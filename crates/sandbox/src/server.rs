@@ -9,6 +9,7 @@ use lockstep_schema::SchemaSet;
 use crate::{
     access::{Access, User},
     catalog::{Catalog, Resource},
+    listing::Pieces,
     moment::Moment,
     negotiate::{Accepted, Encoding, accepted},
     request::{Query, Request, ResourcePath, Target, target},
@@ -58,6 +59,8 @@ pub(crate) struct Reply {
 pub(crate) enum ReplyBody {
     /// All of it.
     Bytes(Bytes),
+    /// A long list, encoded while it is sent.
+    List(Pieces),
     /// A stream of events.
     Watch(Box<Watch>),
 }
@@ -165,10 +168,8 @@ impl Server {
     /// Answers a request.
     pub(crate) fn handle(&mut self, request: &Request, moment: &mut Moment) -> Reply {
         let mut reply = self.route(request, moment).unwrap_or_else(|failure| Reply::failure(&failure));
-        if request.method == "HEAD"
-            && let ReplyBody::Bytes(body) = &mut reply.body
-        {
-            *body = Bytes::new();
+        if request.method == "HEAD" && !matches!(reply.body, ReplyBody::Watch(_)) {
+            reply.body = ReplyBody::Bytes(Bytes::new());
         }
         reply
     }

@@ -9,14 +9,21 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use lockstep_object::{Object, Value};
+use bytes::Bytes;
+use lockstep_object::{Map, Object, Value};
 use tokio::sync::watch;
 
 use crate::build::{list_at, text_at};
 
 /// How many changes of a resource are remembered. A watcher that is further behind starts anew with a list;
-/// kube-apiserver's own window grows to 100 × 1024 bytes-ish entries, clients cope with either.
+/// kube-apiserver's own window has at most as many entries, clients cope with less.
 const RING: usize = 8192;
+/// How much memory, in bytes, the remembered changes of a resource may take, nearly: large objects are remembered for a
+/// shorter time.
+const RING_BYTES: usize = 64 << 20;
+
+/// What an entry of a map takes beside its text.
+const NODE: usize = 32;
 
 /// The buckets whose objects are adopted by their labels, see [`crate::controllers`].
 const ADOPTED: [&str; 2] = ["/pods", "apps/replicasets"];
@@ -36,14 +43,21 @@ pub(crate) enum Change {
     Deleted,
 }
 
-/// One change of one object. The JSON is encoded once and shared by all watchers.
+/// One change of one object.
 #[derive(Debug)]
 pub(crate) struct Event {
     pub(crate) change: Change,
     pub(crate) version: u64,
     pub(crate) stored: Arc<Stored>,
     pub(crate) previous: Option<Arc<Stored>>,
-    pub(crate) json: OnceLock<Arc<[u8]>>,
+    /// The line of the watchers that see the change as it is, encoded once for all of them.
+    pub(crate) line: OnceLock<Bytes>,
+}
+
+impl Event {
+    fn new(change: Change, version: u64, stored: Arc<Stored>, previous: Option<Arc<Stored>>) -> Self {
+        Self { change, version, stored, previous, line: OnceLock::new() }
+    }
 }
 
 /// Names an object inside a bucket; ordered as lists are.
@@ -68,6 +82,8 @@ impl Name {
 pub(crate) struct Bucket {
     objects: BTreeMap<Name, Arc<Stored>>,
     ring: VecDeque<Arc<Event>>,
+    /// What the objects of the ring take, nearly.
+    ring_bytes: usize,
     /// Changes up to this version are no longer in the ring.
     floor: u64,
     changed: watch::Sender<u64>,
@@ -75,7 +91,7 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     fn new(floor: u64) -> Self {
-        Self { objects: BTreeMap::new(), ring: VecDeque::new(), floor, changed: watch::Sender::new(0) }
+        Self { objects: BTreeMap::new(), ring: VecDeque::new(), ring_bytes: 0, floor, changed: watch::Sender::new(0) }
     }
 
     pub(crate) fn get(&self, namespace: &str, name: &str) -> Option<&Arc<Stored>> {
@@ -136,13 +152,15 @@ impl Bucket {
     }
 
     fn remember(&mut self, event: Event) {
-        if self.ring.len() == RING
+        let version = event.version;
+        self.ring_bytes += weight(event.stored.object.root());
+        self.ring.push_back(Arc::new(event));
+        while (self.ring.len() > RING || self.ring_bytes > RING_BYTES)
             && let Some(oldest) = self.ring.pop_front()
         {
+            self.ring_bytes -= weight(oldest.stored.object.root());
             self.floor = oldest.version;
         }
-        let version = event.version;
-        self.ring.push_back(Arc::new(event));
         self.changed.send_replace(version);
     }
 }
@@ -250,7 +268,7 @@ impl Store {
         }
         self.index(store, &name, &stored.object);
         let change = if previous.is_some() { Change::Modified } else { Change::Added };
-        let event = Event { change, version, stored: stored.clone(), previous, json: OnceLock::new() };
+        let event = Event::new(change, version, stored.clone(), previous);
         let write = Write { store: store.clone(), name: name.clone(), stored: Some(stored.clone()), version };
         if let Some(bucket) = self.buckets.get_mut(store) {
             bucket.objects.insert(name, stored.clone());
@@ -269,13 +287,7 @@ impl Store {
         object.metadata_mut().insert("resourceVersion", self.version.to_string());
         let stored = Arc::new(Stored { object, version: self.version });
         let write = Write { store: store.clone(), name, stored: None, version: self.version };
-        let event = Event {
-            change: Change::Deleted,
-            version: self.version,
-            stored: stored.clone(),
-            previous: Some(previous),
-            json: OnceLock::new(),
-        };
+        let event = Event::new(Change::Deleted, self.version, stored.clone(), Some(previous));
         self.record(store, event, write);
         Some(stored)
     }
@@ -351,6 +363,20 @@ pub(crate) fn controller(object: &Object) -> Option<&str> {
     Some(text_at(owner, &["uid"]))
 }
 
+/// Estimates the bytes that a map takes, its line of a watch not counted.
+fn weight(map: &Map) -> usize {
+    map.iter().map(|(_, value)| NODE + weight_of(value)).sum()
+}
+
+fn weight_of(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.len(),
+        Value::List(items) => items.iter().map(|item| NODE + weight_of(item)).sum(),
+        Value::Map(map) => weight(map),
+        _ => 0,
+    }
+}
+
 fn owner_uids(object: &Object) -> impl Iterator<Item = &str> {
     let owners = object.root().get("metadata").map(|metadata| list_at(metadata, &["ownerReferences"]));
     owners.unwrap_or_default().iter().map(|owner: &Value| text_at(owner, &["uid"])).filter(|uid| !uid.is_empty())
@@ -385,5 +411,19 @@ mod tests {
             store.put(&configs, object("a"));
         }
         assert!(store.bucket(&configs).unwrap().since(first).is_none());
+    }
+
+    #[test]
+    fn large_objects_are_remembered_for_a_shorter_time() {
+        let (mut store, configs): (_, Arc<str>) = (Store::new(false, false), "/configmaps".into());
+        let large = "x".repeat(RING_BYTES / 4);
+        let mut put = || {
+            let mut object = object("a");
+            object.metadata_mut().insert("large", large.as_str());
+            store.put(&configs, object).version
+        };
+        let versions = [put(), put(), put(), put(), put()];
+        let remembered = versions.map(|version| store.bucket(&configs).unwrap().since(version).is_some());
+        assert_eq!(remembered, [false, true, true, true, true]);
     }
 }

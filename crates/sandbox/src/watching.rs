@@ -6,8 +6,9 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
-use lockstep_object::{Object, Value, to_json};
+use lockstep_object::{Object, Value, write_json};
 
 use crate::{
     build::map,
@@ -21,8 +22,10 @@ use crate::{
     strategy,
 };
 
-/// How many changes are sent at once at most, so that one watcher does not hold the server.
+/// How many changes are looked at in one go, so that one watcher does not hold the server.
 const BATCH: usize = 256;
+/// How many bytes are put together for one piece of a stream: a client that does not read holds about as many.
+const PIECE: usize = 32 << 10;
 /// How often a client that asked for bookmarks gets one.
 const BOOKMARK_SECONDS: i64 = 60;
 
@@ -49,7 +52,9 @@ pub(crate) struct Watch {
 /// What a watch yields.
 pub(crate) enum Next {
     /// Lines to send.
-    Lines(Vec<u8>),
+    Lines(Bytes),
+    /// Nothing yet, but there is more to look at.
+    Again,
     /// Nothing for now.
     Wait,
     /// The end.
@@ -124,35 +129,34 @@ impl Watch {
         if self.done {
             return Next::End;
         }
-        let mut out = Vec::new();
+        let mut out = Lines::default();
         self.take_initial(server, now, &mut out);
-        if self.initial.is_empty() && out.len() < BATCH * 1024 {
-            self.take_changes(server, now, &mut out);
-        }
+        let behind = self.initial.is_empty() && self.take_changes(server, now, &mut out);
         if now >= self.deadline && self.failure.is_none() && self.initial.is_empty() {
-            if self.options.bookmarks && !self.announce {
+            if self.options.bookmarks && !self.announce && !behind {
                 self.bookmark(server, now, false, &mut out);
             }
             self.done = true;
-        } else if now >= self.wake() && self.initial.is_empty() && self.options.bookmarks {
+        } else if now >= self.wake() && self.initial.is_empty() && self.options.bookmarks && !behind {
             self.bookmark(server, now, false, &mut out);
         }
         if let Some(failure) = self.failure.take() {
-            push_line(&mut out, "ERROR", &failure.to_value());
+            out.push("ERROR", &failure.to_value());
             self.done = true;
         }
-        match (out.is_empty(), self.done) {
-            (false, _) => Next::Lines(out),
-            (true, true) => Next::End,
-            (true, false) => Next::Wait,
+        match out.take() {
+            Some(lines) => Next::Lines(lines),
+            None if self.done => Next::End,
+            None if behind => Next::Again,
+            None => Next::Wait,
         }
     }
 
-    fn take_initial(&mut self, server: &Server, now: Timestamp, out: &mut Vec<u8>) {
-        for _ in 0..BATCH {
+    fn take_initial(&mut self, server: &Server, now: Timestamp, out: &mut Lines) {
+        while out.len() < PIECE {
             let Some(stored) = self.initial.pop_front() else { break };
             let line = self.encode(&stored.object, now);
-            push_line(out, "ADDED", &line);
+            out.push("ADDED", &line);
         }
         if self.announce && self.initial.is_empty() {
             self.announce = false;
@@ -160,50 +164,56 @@ impl Watch {
         }
     }
 
-    fn take_changes(&mut self, server: &Server, now: Timestamp, out: &mut Vec<u8>) {
+    /// Takes changes up to a piece. Tells whether there may be more.
+    fn take_changes(&mut self, server: &Server, now: Timestamp, out: &mut Lines) -> bool {
         let Some(bucket) = server.store.bucket(&self.resource.store) else {
             // The resource is gone: the stream ends, as after the deletion of a CRD.
             self.done = true;
-            return;
+            return false;
         };
         let Some(events) = bucket.since(self.seen) else {
             let message = format!("too old resource version: {} ({})", self.seen, server.store.version());
             self.failure = Some(Failure::new(410, "Expired", message));
-            return;
+            return false;
         };
-        let events: Vec<Arc<Event>> = events.take(BATCH).cloned().collect();
-        for event in events {
+        for (count, event) in events.enumerate() {
+            if count == BATCH || out.len() >= PIECE {
+                return true;
+            }
             self.seen = event.version;
-            self.push_event(&event, now, out);
+            self.push_event(event, now, out);
         }
+        false
     }
 
     /// Sends a change as it looks through the selector: what leaves it is deleted, what enters it is added.
-    fn push_event(&mut self, event: &Event, now: Timestamp, out: &mut Vec<u8>) {
+    fn push_event(&mut self, event: &Event, now: Timestamp, out: &mut Lines) {
         let before = event.previous.as_ref().is_some_and(|previous| self.selects(&previous.object));
         let after = event.change != Change::Deleted && self.selects(&event.stored.object);
-        let word = match (before, after) {
-            (false, true) => "ADDED",
-            (true, true) => "MODIFIED",
-            (true, false) => "DELETED",
+        let seen = match (before, after) {
+            (false, true) => Change::Added,
+            (true, true) => Change::Modified,
+            (true, false) => Change::Deleted,
             (false, false) => return,
         };
-        if word == "DELETED" && event.change != Change::Deleted {
+        if seen == Change::Deleted && event.change != Change::Deleted {
             // What left the selector is shown as it was, with the version of the change.
             let Some(previous) = &event.previous else { return };
             let mut object = previous.object.clone();
             object.metadata_mut().insert("resourceVersion", event.version.to_string());
             let line = self.encode(&object, now);
-            push_line(out, word, &line);
+            out.push(word(seen), &line);
             return;
         }
-        if self.accepted.form == Form::Object && crate::versions::is_stored_form(&self.resource, &event.stored.object) {
-            let json = event.json.get_or_init(|| to_json(&event.stored.object.to_value()).into_bytes().into());
-            push_raw(out, word, json);
+        let as_stored = || crate::versions::is_stored_form(&self.resource, &event.stored.object);
+        if seen == event.change && self.accepted.form == Form::Object && as_stored() {
+            out.share(event.line.get_or_init(|| {
+                line(word(seen), &event.stored.object.to_value()).into_bytes().into_boxed_slice().into()
+            }));
             return;
         }
         let line = self.encode(&event.stored.object, now);
-        push_line(out, word, &line);
+        out.push(word(seen), &line);
     }
 
     fn encode(&mut self, object: &Object, now: Timestamp) -> Value {
@@ -222,9 +232,10 @@ impl Watch {
         }
     }
 
-    fn bookmark(&mut self, server: &Server, now: Timestamp, initial_end: bool, out: &mut Vec<u8>) {
+    fn bookmark(&mut self, server: &Server, now: Timestamp, initial_end: bool, out: &mut Lines) {
         self.last_bookmark = now;
-        let version = self.seen.max(if self.initial.is_empty() { server.store.version() } else { 0 });
+        // What happened since the initial events were gathered is still to come.
+        let version = if initial_end { self.seen } else { server.store.version() };
         let mut metadata = map! { "resourceVersion" => version.to_string() };
         if initial_end {
             metadata.insert("annotations", map! { "k8s.io/initial-events-end" => "true" });
@@ -240,18 +251,56 @@ impl Watch {
             }
             Form::Table => self.encode(&value, now),
         };
-        push_line(out, "BOOKMARK", &value);
+        out.push("BOOKMARK", &value);
     }
 }
 
-fn push_line(out: &mut Vec<u8>, word: &str, object: &Value) {
-    push_raw(out, word, to_json(object).as_bytes());
+fn word(change: Change) -> &'static str {
+    match change {
+        Change::Added => "ADDED",
+        Change::Modified => "MODIFIED",
+        Change::Deleted => "DELETED",
+    }
 }
 
-fn push_raw(out: &mut Vec<u8>, word: &str, json: &[u8]) {
-    out.extend_from_slice(b"{\"type\":\"");
-    out.extend_from_slice(word.as_bytes());
-    out.extend_from_slice(b"\",\"object\":");
-    out.extend_from_slice(json);
-    out.extend_from_slice(b"}\n");
+fn line(word: &str, object: &Value) -> String {
+    let mut line = format!("{{\"type\":\"{word}\",\"object\":");
+    write_json(&mut line, object);
+    line.push_str("}\n");
+    line
+}
+
+/// The lines of one piece. A single one that others see, too, is not copied.
+#[derive(Default)]
+struct Lines {
+    shared: Bytes,
+    own: Vec<u8>,
+}
+
+impl Lines {
+    fn len(&self) -> usize {
+        self.shared.len() + self.own.len()
+    }
+
+    fn share(&mut self, line: &Bytes) {
+        if self.len() == 0 {
+            self.shared = line.clone();
+        } else {
+            self.copy(line);
+        }
+    }
+
+    fn push(&mut self, word: &str, object: &Value) {
+        self.copy(line(word, object).as_bytes());
+    }
+
+    fn copy(&mut self, line: &[u8]) {
+        self.own.extend_from_slice(&std::mem::take(&mut self.shared));
+        self.own.extend_from_slice(line);
+    }
+
+    fn take(self) -> Option<Bytes> {
+        let lines = if self.own.is_empty() { self.shared } else { self.own.into() };
+        (!lines.is_empty()).then_some(lines)
+    }
 }

@@ -1,10 +1,14 @@
 //! The server as its clients meet it.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "sandbox/controller.rs"]
+mod controller;
 #[path = "sandbox/fuzz.rs"]
 mod fuzz;
 #[path = "sandbox/validation.rs"]
 mod validation;
+#[path = "sandbox/watching.rs"]
+mod watching;
 
 use std::time::Duration;
 

@@ -15,6 +15,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 mod definition;
+mod descriptions;
 mod openapi;
 mod resource;
 mod set;

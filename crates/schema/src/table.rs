@@ -3,21 +3,22 @@
 //! Layout (integers little-endian): the mark `LKT1`, the number of sections (u32), for each section the
 //! length of its name (u16), the name, the packed and the plain length (u32 each), then the packed sections
 //! (raw deflate) one after the other. Sections: `types` (one definition a line: name, tab, JSON), `roots`
-//! (`group/version/kind`, tab, definition), `documents` (path, tab, the line numbers of its definitions),
-//! `discovery` (name, tab, JSON) and `openapi/PATH` (the document without its definitions).
+//! (`group/version/kind`, tab, definition), `descriptions` (what people read of each definition, a line each),
+//! `documents` (path, tab, the line numbers of its definitions), `discovery` (name, tab, JSON) and `openapi/PATH` (the document without its definitions).
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     io::{Read, Write},
     ops::Range,
     sync::{Arc, OnceLock},
 };
 
 use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
+use hashbrown::HashMap;
 use lockstep_object::{Gvk, Value, from_json, to_json};
 
-use crate::{Resource, Type, openapi, resource};
+use crate::{Resource, Type, descriptions, openapi, resource};
 
 const MARK: &[u8; 4] = b"LKT1";
 /// Stands in a document where its definitions were.
@@ -70,20 +71,25 @@ impl Table {
         self.sections.keys().filter_map(|name| name.strip_prefix("openapi/"))
     }
 
-    /// Returns an OpenAPI v3 document as JSON text; descriptions are left out.
+    /// Returns an OpenAPI v3 document as JSON text; only schemas have descriptions.
     pub fn openapi(&self, path: &str) -> Option<String> {
         let frame = self.section(&format!("openapi/{path}"))?;
         let documents = self.section("documents")?;
         let lines = documents.lines().filter_map(|line| line.split_once('\t'));
         let (_, places) = lines.into_iter().find(|(name, _)| *name == path)?;
         let definitions = self.definitions();
+        let descriptions = self.section("descriptions").unwrap_or_default();
+        let descriptions: Vec<&str> = descriptions.lines().collect();
         let mut schemas = String::from("{");
         for place in places.split_whitespace().filter_map(|place| place.parse::<usize>().ok()) {
             let (name, json) = definitions.lines.get(place)?;
             if schemas.len() > 1 {
                 schemas.push(',');
             }
-            schemas.push_str(&format!("\"{}\":{}", &definitions.text[name.clone()], &definitions.text[json.clone()]));
+            let json = &definitions.text[json.clone()];
+            let described = descriptions.get(place).and_then(|text| describe(json, text));
+            let json = described.as_deref().unwrap_or(json);
+            schemas.push_str(&format!("\"{}\":{json}", &definitions.text[name.clone()]));
         }
         schemas.push('}');
         Some(frame.replacen(&format!("\"{HOLE}\""), &schemas, 1))
@@ -147,6 +153,16 @@ impl Table {
         DeflateDecoder::new(self.bytes.get(place.clone())?).take(u64::from(MOST)).read_to_string(&mut text).ok()?;
         Some(text)
     }
+}
+
+/// Puts the descriptions into a definition, if there are any.
+fn describe(json: &str, descriptions: &str) -> Option<String> {
+    if descriptions.is_empty() {
+        return None;
+    }
+    let mut schema = from_json(json.as_bytes()).ok()?;
+    descriptions::put(&mut schema, &from_json(descriptions.as_bytes()).ok()?);
+    Some(to_json(&schema))
 }
 
 impl Definitions {
@@ -224,6 +240,8 @@ fn parsed(name: &str, text: &[u8]) -> Result<Value, TableError> {
 #[derive(Default)]
 struct Packing {
     lines: Vec<String>,
+    /// A line for each of `lines`.
+    descriptions: Vec<String>,
     roots: BTreeMap<String, String>,
     documents: String,
     sections: Vec<(String, String)>,
@@ -234,16 +252,18 @@ impl Packing {
         let mut places = Vec::new();
         let components = document.as_map_mut().and_then(|root| root.get_mut("components"));
         if let Some(schemas) = components.and_then(Value::as_map_mut).and_then(|map| map.get_mut("schemas")) {
-            for (name, schema) in schemas.as_map().iter().flat_map(|map| map.iter()) {
+            for (name, schema) in schemas.as_map_mut().into_iter().flat_map(|map| map.iter_mut()) {
                 places.push(self.add_definition(name, schema).to_string());
             }
             *schemas = Value::from(HOLE);
         }
+        descriptions::drop_all(&mut document);
         self.documents.push_str(&format!("{path}\t{}\n", places.join(" ")));
         self.sections.push((format!("openapi/{path}"), to_json(&document)));
     }
 
-    fn add_definition(&mut self, name: &str, schema: &Value) -> usize {
+    fn add_definition(&mut self, name: &str, schema: &mut Value) -> usize {
+        let taken = schema.as_map_mut().map(descriptions::take).unwrap_or_default();
         for gvk in schema.get("x-kubernetes-group-version-kind").and_then(Value::as_list).iter().flat_map(|l| l.iter())
         {
             let part = |key| gvk.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -255,12 +275,14 @@ impl Packing {
             return known;
         }
         self.lines.push(line);
+        self.descriptions.push(if taken.is_empty() { String::new() } else { to_json(&Value::Map(taken)) });
         self.lines.len() - 1
     }
 
     fn finish(self) -> Result<Vec<u8>, TableError> {
         let roots: String = self.roots.iter().map(|(gvk, name)| format!("{gvk}\t{name}\n")).collect();
         let mut sections = vec![("types".to_owned(), self.lines.join("\n")), ("roots".into(), roots)];
+        sections.push(("descriptions".into(), self.descriptions.join("\n")));
         sections.push(("documents".into(), self.documents));
         sections.extend(self.sections);
         let too_long = |_| TableError("a section is too long".into());

@@ -18,20 +18,20 @@ use tempfile::TempDir;
 
 use crate::harness::wait_for_file;
 
-const TOKEN: &str = "keeping";
-const CONFIGS: &str = "/api/v1/namespaces/default/configmaps";
-/// How often the server is killed, unless `LOCKSTEP_TEST_KILLS` says otherwise.
-const KILLS: u64 = 10;
+pub const TOKEN: &str = "keeping";
+pub const CONFIGS: &str = "/api/v1/namespaces/default/configmaps";
+/// How often the server is killed.
+const KILLS: u64 = 100;
 const WRITERS: usize = 4;
 
 /// A server, and where it is.
-struct Server {
+pub struct Server {
     child: Child,
-    address: String,
+    pub address: String,
 }
 
 impl Server {
-    async fn start(folder: &Path, arguments: &[&str]) -> Self {
+    pub async fn start(folder: &Path, arguments: &[&str]) -> Self {
         let (kubeconfig, log) = (folder.join("kubeconfig"), folder.join("log"));
         if kubeconfig.exists() {
             std::fs::remove_file(&kubeconfig).unwrap();
@@ -52,7 +52,11 @@ impl Server {
         Self { child, address }
     }
 
-    fn signal(&mut self, name: &str) {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&mut self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
         self.child.wait().unwrap();
@@ -60,7 +64,7 @@ impl Server {
 }
 
 /// Sends a request over a connection of its own; `None` if the server went away before its answer was whole.
-fn send(address: &str, method: &str, path: &str, body: &str) -> Option<(u16, Value)> {
+pub fn send(address: &str, method: &str, path: &str, body: &str) -> Option<(u16, Value)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let length = body.len();
@@ -111,10 +115,9 @@ fn write(address: &str, writer: usize, round: u64, stop: &AtomicBool, acknowledg
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_acknowledged_write_outlives_a_kill() {
-    let kills = std::env::var("LOCKSTEP_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS);
     let folder = TempDir::new().unwrap();
     let acknowledged = Arc::new(Mutex::new(Acknowledged::new()));
-    for round in 0..kills {
+    for round in 0..KILLS {
         let mut server = Server::start(folder.path(), &["--bare", "--data", "data"]).await;
         check(&server.address, &acknowledged.lock().unwrap());
         let before = acknowledged.lock().unwrap().len();

@@ -15,6 +15,7 @@ mod parity;
 mod safety;
 mod server;
 mod sources;
+mod watchers;
 
 use harness::{Repository, Up, config_map};
 use lockstep_object::ObjectKey;

@@ -4,7 +4,7 @@ use lockstep_object::{Map, Object, Value};
 
 use super::{
     adoption::adopt,
-    controlled, create, delete, is_deleted, pods,
+    controlled, create_pod, delete_pod, is_deleted, pods,
     revisions::{self, HASH},
     write_status,
 };
@@ -42,21 +42,21 @@ pub(super) fn daemon_set(server: &mut Server, moment: &mut Moment, object: &Obje
     let replaces = object.str_at(&["spec", "updateStrategy", "type"]) != "OnDelete";
     for node in &nodes {
         match pods.iter().find(|pod| pods::node_of(pod) == Some(node.as_str())) {
-            None => create_pod(server, moment, object, &template, node, &hash),
+            None => pod_of(server, moment, object, &template, node, &hash),
             Some(pod) if pod.label(HASH) != Some(&hash) && !is_deleted(pod) && all_ready && replaces => {
-                delete(server, moment, pod);
+                delete_pod(server, moment, object, pod);
                 break;
             }
             Some(_) => {}
         }
     }
     for pod in pods.iter().filter(|pod| !pods::node_of(pod).is_some_and(|node| nodes.iter().any(|one| one == node))) {
-        delete(server, moment, pod);
+        delete_pod(server, moment, object, pod);
     }
     status(server, moment, object, &hash, nodes.len());
 }
 
-fn create_pod(server: &mut Server, moment: &mut Moment, owner: &Object, template: &Value, node: &str, hash: &str) {
+fn pod_of(server: &mut Server, moment: &mut Moment, owner: &Object, template: &Value, node: &str, hash: &str) {
     let mut pod = pods::of_template(template, owner, &format!("{}-", owner.name()));
     pod.set_label(HASH, hash);
     pod.set_label("pod-template-generation", owner.annotation(TEMPLATE_GENERATION).unwrap_or("1"));
@@ -72,7 +72,7 @@ fn create_pod(server: &mut Server, moment: &mut Moment, owner: &Object, template
         tolerations.push(Value::Map(map! { "key" => key, "operator" => "Exists", "effect" => effect }));
     }
     spec.insert("tolerations", tolerations);
-    create(server, moment, "/pods", pod);
+    create_pod(server, moment, owner, pod);
 }
 
 fn status(server: &mut Server, moment: &mut Moment, object: &Object, hash: &str, wanted: usize) {

@@ -2,7 +2,11 @@
 
 use lockstep_object::{Map, Object, Value};
 
-use super::{controlled, create, delete, is_deleted, owner_reference, pods, write_status};
+use super::{
+    controlled, create, create_pod, delete_pod,
+    events::{Event, tell},
+    is_deleted, owner_reference, pods, write_status,
+};
 use crate::{
     build::{int_at, list_at, map, text_at},
     moment::Moment,
@@ -52,16 +56,15 @@ pub(super) fn job(server: &mut Server, moment: &mut Moment, object: &Object) {
     let ready = i64::try_from(pods.iter().filter(|pod| pods::is_ready(pod)).count()).unwrap_or_default();
     if suspended {
         for pod in pods.iter().filter(|pod| !is_deleted(pod) && pod.str_at(&["status", "phase"]) != "Succeeded") {
-            delete(server, moment, pod);
+            delete_pod(server, moment, object, pod);
         }
         active = 0;
     } else {
         let template = value.at(&["spec", "template"]).cloned().unwrap_or_default();
         let wanted = parallelism.min(completions - succeeded);
         while active < wanted {
-            if create(server, moment, "/pods", pods::of_template(&template, object, &format!("{}-", object.name())))
-                .is_none()
-            {
+            let pod = pods::of_template(&template, object, &format!("{}-", object.name()));
+            if create_pod(server, moment, object, pod).is_none() {
                 break;
             }
             active += 1;
@@ -73,12 +76,17 @@ pub(super) fn job(server: &mut Server, moment: &mut Moment, object: &Object) {
     };
     if !suspended && succeeded < completions && is_late(server, moment, &value, object) {
         for pod in pods.iter().filter(|pod| !is_deleted(pod)) {
-            delete(server, moment, pod);
+            delete_pod(server, moment, object, pod);
         }
+        let text = "Job was active longer than specified deadline";
+        tell(server, moment, object, &Event::warning("job-controller", "DeadlineExceeded", text));
         write_status(server, moment, &current, Value::Map(failed_status(&old, moment)));
         return;
     }
     let status = job_status(&old, moment, suspended, succeeded, active, ready, completions);
+    if succeeded >= completions && !suspended {
+        tell(server, moment, object, &Event::normal("job-controller", "Completed", "Job completed"));
+    }
     write_status(server, moment, &current, Value::Map(status));
 }
 
@@ -228,7 +236,10 @@ fn start_job(server: &mut Server, moment: &mut Moment, object: &Object, minute: 
     }
     let spec = template.get("spec").cloned().unwrap_or_default();
     let job = map! { "apiVersion" => "batch/v1", "kind" => "Job", "metadata" => metadata, "spec" => spec };
-    create(server, moment, "batch/jobs", Object::new(job));
+    if let Some(job) = create(server, moment, "batch/jobs", Object::new(job)) {
+        let message = format!("Created job {}", job.name());
+        tell(server, moment, object, &Event::normal("cronjob-controller", "SuccessfulCreate", &message));
+    }
     let mut status = value.get("status").and_then(Value::as_map).cloned().unwrap_or_default();
     let time = jiff::Timestamp::from_second(minute * 60).map(crate::moment::time_text).unwrap_or_default();
     status.insert("lastScheduleTime", time);

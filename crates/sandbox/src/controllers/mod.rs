@@ -10,6 +10,7 @@ mod aggregation;
 mod autoscalers;
 mod budgets;
 mod daemons;
+mod events;
 mod garbage;
 mod jobs;
 mod network;
@@ -172,6 +173,7 @@ fn reconcile(server: &mut Server, moment: &mut Moment, store: &Arc<str>, name: &
         "networking.k8s.io/ingresses" => network::ingress(server, moment, object),
         "/persistentvolumeclaims" => network::claim(server, moment, object),
         "policy/poddisruptionbudgets" => budgets::budget(server, moment, object),
+        events::STORE => events::expire(server, moment, object),
         autoscalers::STORE => autoscalers::autoscaler(server, moment, object),
         _ => {}
     }
@@ -241,6 +243,34 @@ fn delete(server: &mut Server, moment: &mut Moment, object: &Object) {
     if let Err(failure) = server.delete_object(&resource, object.namespace(), object.name(), &options, moment) {
         tracing::debug!(message = failure.message(), "a controller could not delete an object");
     }
+}
+
+/// The controller that owns pods of a workload, by the owner's kind.
+fn controller_of(owner: &Object) -> String {
+    format!("{}-controller", owner.kind().to_lowercase())
+}
+
+/// Creates a pod of a workload, which hears of it.
+fn create_pod(server: &mut Server, moment: &mut Moment, owner: &Object, pod: Object) -> Option<Object> {
+    let created = create(server, moment, "/pods", pod)?;
+    tell_of_pod(server, moment, owner, created.name(), true);
+    Some(created)
+}
+
+/// Deletes a pod of a workload, which hears of it.
+fn delete_pod(server: &mut Server, moment: &mut Moment, owner: &Object, pod: &Object) {
+    delete(server, moment, pod);
+    tell_of_pod(server, moment, owner, pod.name(), false);
+}
+
+fn tell_of_pod(server: &mut Server, moment: &mut Moment, owner: &Object, name: &str, created: bool) {
+    let (reason, verb, past) =
+        if created { ("SuccessfulCreate", "create", "Created") } else { ("SuccessfulDelete", "delete", "Deleted") };
+    let message = match owner.kind() {
+        "StatefulSet" => format!("{verb} Pod {name} in StatefulSet {} successful", owner.name()),
+        _ => format!("{past} pod: {name}"),
+    };
+    events::tell(server, moment, owner, &events::Event::normal(&controller_of(owner), reason, &message));
 }
 
 /// Returns the objects of `store` that `owner` controls.

@@ -2,7 +2,11 @@
 
 use lockstep_object::{Map, Object, Value};
 
-use super::{KUBELET, is_deleted, later, update};
+use super::{
+    KUBELET,
+    events::{Event, tell},
+    is_deleted, later, update,
+};
 use crate::{
     build::{list_at, map, set_at, text_at},
     moment::Moment,
@@ -15,6 +19,7 @@ const FAIL: &str = "sandbox.lockstep.dev/fail";
 /// The tags that exist, comma-separated; pods with others cannot pull their image.
 const TAGS: &str = "sandbox.lockstep.dev/known-tags";
 const STORE: &str = "/pods";
+const SCHEDULER: &str = "default-scheduler";
 
 /// Moves a pod on.
 pub(super) fn pod(server: &mut Server, moment: &mut Moment, object: &Object) {
@@ -61,7 +66,7 @@ pub(super) fn pod(server: &mut Server, moment: &mut Moment, object: &Object) {
 /// Gives a pod to the first node that it fits on.
 fn schedule(server: &mut Server, moment: &mut Moment, object: &Object) {
     let scheduler = object.str_at(&["spec", "schedulerName"]);
-    if !server.settings.scheduler || !matches!(scheduler, "" | "default-scheduler") {
+    if !server.settings.scheduler || !matches!(scheduler, "" | SCHEDULER) {
         return;
     }
     let value = object.to_value();
@@ -82,16 +87,19 @@ fn schedule(server: &mut Server, moment: &mut Moment, object: &Object) {
         if conditions.is_empty() {
             conditions.push(Value::Map(map! {
                 "type" => "PodScheduled", "status" => "False", "lastProbeTime" => Value::Null,
-                "lastTransitionTime" => time, "reason" => "Unschedulable", "message" => text,
+                "lastTransitionTime" => time, "reason" => "Unschedulable", "message" => text.as_str(),
             }));
             set_at(new.root_mut(), &["status", "conditions"], conditions);
             update(server, moment, object, new, "status", "kube-scheduler");
+            tell(server, moment, object, &Event::warning(SCHEDULER, "FailedScheduling", &text));
         }
         return;
     };
+    let message = format!("Successfully assigned {}/{} to {node}", object.namespace(), object.name());
     set_at(new.root_mut(), &["spec", "nodeName"], node);
     set_condition(&mut new, "PodScheduled", "True", &time);
     server.store.put(&STORE.into(), new);
+    tell(server, moment, object, &Event::normal(SCHEDULER, "Scheduled", &message));
 }
 
 /// Returns the node that a pod of a DaemonSet is made for.
@@ -166,7 +174,32 @@ fn set_waiting(server: &mut Server, moment: &mut Moment, object: &Object, reason
     {
         set_condition(&mut new, kind, truth, &time);
     }
+    let known = object.at(&["status", "containerStatuses"]) == new.at(&["status", "containerStatuses"]);
     update(server, moment, object, new, "status", KUBELET);
+    if known {
+        return;
+    }
+    for_containers(server, moment, object, |image| {
+        let pulls = matches!(reason, "ImagePullBackOff" | "ErrImagePull");
+        let back_off = if pulls { format!("Back-off pulling image \"{image}\"") } else { format!("Error: {reason}") };
+        vec![(if pulls { "BackOff" } else { "Failed" }, true, back_off)]
+    });
+}
+
+/// Tells something of each container, by its image: reason, whether it is a warning, message.
+fn for_containers(
+    server: &mut Server,
+    moment: &mut Moment,
+    pod: &Object,
+    say: impl Fn(&str) -> Vec<(&'static str, bool, String)>,
+) {
+    for container in list_at(&pod.to_value(), &["spec", "containers"]) {
+        let field = format!("spec.containers{{{}}}", text_at(container, &["name"]));
+        for (reason, warning, message) in say(text_at(container, &["image"])) {
+            let event = Event { component: KUBELET, field: &field, warning, reason, message: &message };
+            tell(server, moment, pod, &event);
+        }
+    }
 }
 
 fn is_of_job(object: &Object) -> bool {
@@ -220,6 +253,11 @@ fn start(server: &mut Server, moment: &mut Moment, object: &Object, phase: &str,
         set_condition(&mut new, kind, truth, &time);
     }
     update(server, moment, object, new, "status", KUBELET);
+    for_containers(server, moment, object, |image| {
+        let present = format!("Container image \"{image}\" already present on machine");
+        let (created, started) = ("Container created".to_owned(), "Container started".to_owned());
+        vec![("Pulled", false, present), ("Created", false, created), ("Started", false, started)]
+    });
 }
 
 /// Counts the pods that have been ready for the owner's `minReadySeconds`; asks to be called when more will be.

@@ -4,7 +4,7 @@ use lockstep_object::{Map, Object, Value};
 
 use super::{
     adoption::adopt,
-    controlled, create, delete, is_deleted, pods,
+    controlled, create, create_pod, delete_pod, is_deleted, pods,
     revisions::{self, HASH},
     write_status,
 };
@@ -58,7 +58,7 @@ pub(super) fn stateful_set(server: &mut Server, moment: &mut Moment, object: &Ob
     let mut pods = controlled(server, "/pods", object);
     pods.sort_by_key(ordinal_of);
     for pod in pods.iter().rev().filter(|pod| ordinal_of(pod) >= start + wanted && !is_deleted(pod)) {
-        delete(server, moment, pod);
+        delete_pod(server, moment, object, pod);
         if !parallel {
             break;
         }
@@ -72,7 +72,7 @@ pub(super) fn stateful_set(server: &mut Server, moment: &mut Moment, object: &Ob
                 && !is_deleted(pod)
         });
         if let Some(pod) = outdated {
-            delete(server, moment, pod);
+            delete_pod(server, moment, object, pod);
         }
     }
     set_status(server, moment, object, &revision, &current, wanted);
@@ -106,7 +106,7 @@ fn numbered_pod(server: &mut Server, moment: &mut Moment, owner: &Object, ordina
     if !volumes.is_empty() {
         spec.insert("volumes", volumes);
     }
-    create(server, moment, "/pods", pod);
+    create_pod(server, moment, owner, pod);
 }
 
 fn claims(server: &mut Server, moment: &mut Moment, owner: &Object, ordinal: i64) {

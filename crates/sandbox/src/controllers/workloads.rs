@@ -3,8 +3,11 @@
 use lockstep_object::{Map, Object, Value};
 
 use super::{
-    MANAGER, adoption::adopt, condition, controlled, create, delete, is_deleted, owner_reference, pods, update,
-    write_status,
+    MANAGER,
+    adoption::adopt,
+    condition, controlled, create, create_pod, delete, delete_pod,
+    events::{Event, tell},
+    is_deleted, owner_reference, pods, update, write_status,
 };
 use crate::{
     build::{int_at, list_at, map, set_at, text_at},
@@ -134,7 +137,9 @@ fn new_set(
         spec.insert("minReadySeconds", seconds.clone());
     }
     let set = map! { "apiVersion" => "apps/v1", "kind" => "ReplicaSet", "metadata" => metadata, "spec" => spec };
-    create(server, moment, SETS, Object::new(set))
+    let created = create(server, moment, SETS, Object::new(set))?;
+    tell_of_scale(server, moment, owner, created.name(), 0, start);
+    Some(created)
 }
 
 /// The annotations that a ReplicaSet takes over.
@@ -187,6 +192,16 @@ fn scale(server: &mut Server, moment: &mut Moment, set: &Object, wanted: i64, ow
     new.set_annotation(DESIRED, &replicas(owner).to_string());
     new.set_annotation(MAXIMUM, &(replicas(owner) + surge_of(owner)).to_string());
     update(server, moment, &set, new, "", MANAGER);
+    tell_of_scale(server, moment, owner, set.name(), replicas(&set), wanted);
+}
+
+fn tell_of_scale(server: &mut Server, moment: &mut Moment, owner: &Object, set: &str, from: i64, to: i64) {
+    if from == to {
+        return;
+    }
+    let way = if from < to { "up" } else { "down" };
+    let message = format!("Scaled {way} replica set {set} from {from} to {to}");
+    tell(server, moment, owner, &Event::normal("deployment-controller", "ScalingReplicaSet", &message));
 }
 
 /// Moves replicas from old sets to the newest, as far as surge and availability allow.
@@ -359,7 +374,7 @@ pub(super) fn replica_set(server: &mut Server, moment: &mut Moment, object: &Obj
         let template = object.at(&["spec", "template"]).cloned().unwrap_or_default();
         for _ in pods.len()..wanted {
             let pod = pods::of_template(&template, object, &format!("{}-", object.name()));
-            match create(server, moment, "/pods", pod) {
+            match create_pod(server, moment, object, pod) {
                 Some(pod) => pods.push(pod),
                 None => break,
             }
@@ -368,7 +383,7 @@ pub(super) fn replica_set(server: &mut Server, moment: &mut Moment, object: &Obj
             pods.sort_by_key(pods::is_ready);
             let excess = pods.len() - wanted;
             for pod in pods.drain(..excess) {
-                delete(server, moment, &pod);
+                delete_pod(server, moment, object, &pod);
             }
         }
     }
