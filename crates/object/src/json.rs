@@ -125,35 +125,45 @@ impl Printer<'_> {
 /// Appends a quoted string with Go's escapes (`\u003c` only when `html_safe`; control characters as `\u00XX`).
 fn push_string(out: &mut String, text: &str, html_safe: bool) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
+    // The first byte of U+2028 and U+2029, and of others that stay as they are.
+    const SEPARATOR: u8 = 0xE2;
+    let special = |byte: &u8| match *byte {
+        0..=0x1f | b'"' | b'\\' | SEPARATOR => true,
+        b'<' | b'>' | b'&' => html_safe,
+        _ => false,
+    };
+    let bytes = text.as_bytes();
     out.push('"');
-    let mut clean = 0;
-    for (place, c) in text.char_indices() {
-        let escape: Option<&str> = match c {
-            '"' => Some("\\\""),
-            '\\' => Some("\\\\"),
-            '\n' => Some("\\n"),
-            '\r' => Some("\\r"),
-            '\t' => Some("\\t"),
-            '\u{8}' => Some("\\b"),
-            '\u{c}' => Some("\\f"),
-            '\u{2028}' => Some("\\u2028"),
-            '\u{2029}' => Some("\\u2029"),
-            '<' if html_safe => Some("\\u003c"),
-            '>' if html_safe => Some("\\u003e"),
-            '&' if html_safe => Some("\\u0026"),
-            c if (c as u32) < 0x20 => None,
-            _ => continue,
-        };
-        out.push_str(&text[clean..place]);
-        clean = place + c.len_utf8();
-        match escape {
-            Some(escape) => out.push_str(escape),
-            None => {
-                out.push_str("\\u00");
-                out.push(HEX[(c as usize) >> 4] as char);
-                out.push(HEX[(c as usize) & 15] as char);
+    let (mut clean, mut place) = (0, 0);
+    while let Some(found) = bytes[place..].iter().position(special).map(|offset| place + offset) {
+        let (length, escape) = match &bytes[found..] {
+            [b'"', ..] => (1, "\\\""),
+            [b'\\', ..] => (1, "\\\\"),
+            [b'\n', ..] => (1, "\\n"),
+            [b'\r', ..] => (1, "\\r"),
+            [b'\t', ..] => (1, "\\t"),
+            [0x8, ..] => (1, "\\b"),
+            [0xc, ..] => (1, "\\f"),
+            [b'<', ..] => (1, "\\u003c"),
+            [b'>', ..] => (1, "\\u003e"),
+            [b'&', ..] => (1, "\\u0026"),
+            [SEPARATOR, 0x80, 0xa8, ..] => (3, "\\u2028"),
+            [SEPARATOR, 0x80, 0xa9, ..] => (3, "\\u2029"),
+            [SEPARATOR, ..] => {
+                place = found + 1;
+                continue;
             }
+            _ => (1, ""),
+        };
+        out.push_str(&text[clean..found]);
+        out.push_str(escape);
+        if escape.is_empty() {
+            out.push_str("\\u00");
+            out.push(char::from(HEX[usize::from(bytes[found] >> 4)]));
+            out.push(char::from(HEX[usize::from(bytes[found] & 15)]));
         }
+        place = found + length;
+        clean = place;
     }
     out.push_str(&text[clean..]);
     out.push('"');

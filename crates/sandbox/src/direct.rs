@@ -74,7 +74,11 @@ impl Sandbox {
         let reply = self.handle(request);
         let body = match reply.body {
             ReplyBody::Bytes(bytes) => AnswerBody::Bytes(bytes),
-            ReplyBody::List(pieces) => AnswerBody::Bytes(pieces.flatten().collect::<Vec<_>>().into()),
+            ReplyBody::List(pieces) => {
+                let mut whole = Vec::new();
+                pieces.for_each(|piece| whole.extend_from_slice(&piece));
+                AnswerBody::Bytes(whole.into())
+            }
             ReplyBody::Watch(watch) => AnswerBody::Watch(Watching { sandbox: self.clone(), watch }),
         };
         Answer { code: reply.code, body }

@@ -4,6 +4,8 @@
 //! the eleventh updater pushes the oldest into `ancient-changes`, an object that nobody tracked gets
 //! `before-first-apply` at its first apply, and `kubectl`'s own apply settles with its client-side one.
 
+use std::sync::LazyLock;
+
 use lockstep_merge::apply::{
     ApplyError, Conflicts, Convert, Element, FieldSet, Identity, Managed, NotConverted, Operation, OwnedFields, Typed,
     Updater,
@@ -90,7 +92,7 @@ fn path(keys: &[&str]) -> Vec<Element> {
 }
 
 /// Fields that nobody owns.
-fn stripped() -> FieldSet {
+static STRIPPED: LazyLock<FieldSet> = LazyLock::new(|| {
     let mut set = FieldSet::new();
     for keys in [vec!["apiVersion"], vec!["kind"], vec!["metadata"]] {
         set.insert(&path(&keys));
@@ -109,7 +111,7 @@ fn stripped() -> FieldSet {
         set.insert(&path(&["metadata", key]));
     }
     set
-}
+});
 
 /// What a write through this door leaves alone, and so does not own.
 fn reset_fields(resource: &Resource, subresource: &str) -> FieldSet {
@@ -194,10 +196,9 @@ pub(crate) fn store(object: &mut Object, managed: &Managed, times: &Times) {
 }
 
 fn strip(managed: Managed) -> Managed {
-    let stripped = stripped();
     let mut kept = Managed::new();
     for (key, fields) in managed.iter() {
-        let set = fields.set.difference(&stripped);
+        let set = fields.set.difference(&STRIPPED);
         if !set.is_empty() {
             kept.insert(key.clone(), OwnedFields { set, ..fields.clone() });
         }

@@ -16,7 +16,7 @@ use std::{
 
 use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
 use hashbrown::HashMap;
-use lockstep_object::{Gvk, Value, from_json, to_json};
+use lockstep_object::{Gvk, Value, from_json, to_json, to_json_html_safe};
 
 use crate::{Resource, Type, descriptions, openapi, resource};
 
@@ -231,7 +231,8 @@ pub fn pack(openapi: &[Document], discovery: &[Document]) -> Result<Vec<u8>, Tab
 
 fn parsed(name: &str, text: &[u8]) -> Result<Value, TableError> {
     let value = from_json(text).map_err(|error| TableError(format!("{name}: {error}")))?;
-    if to_json(&value).as_bytes() != text.trim_ascii() {
+    let printed = [to_json(&value), to_json_html_safe(&value)];
+    if printed.iter().all(|printed| printed.as_bytes() != text.trim_ascii()) {
         return Err(TableError(format!("{name}: the document is not compact JSON as Go prints it")));
     }
     Ok(value)

@@ -68,8 +68,9 @@ pub fn send(address: &str, method: &str, path: &str, body: &str) -> Option<(u16,
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let length = body.len();
+    // In this version of HTTP a body ends with its connection, and nothing stands between its pieces.
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: sandbox\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        "{method} {path} HTTP/1.0\r\nHost: sandbox\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     );
     stream.write_all(head.as_bytes()).ok()?;
     let mut answer = Vec::new();

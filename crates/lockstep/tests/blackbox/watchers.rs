@@ -74,7 +74,7 @@ async fn a_thousand_watchers_that_do_not_read_cost_no_memory_and_hinder_nobody()
     assert_eq!(alone.len() + together.len(), 1000);
     let before = resident_mib(&server);
     for number in 0..CHANGES {
-        let data = format!("{number:0SIZE$}");
+        let data = format!("{number}{}", "x".repeat(SIZE));
         assert_eq!(send(&server.address, "PUT", &format!("{CONFIGS}/a"), &config(&data)).unwrap().0, 200);
     }
     let grown = resident_mib(&server).saturating_sub(before);

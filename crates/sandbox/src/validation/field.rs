@@ -14,6 +14,11 @@ pub(crate) type Causes = Vec<Cause>;
 /// What stands where nothing stands.
 static NOTHING: Value = Value::Null;
 
+/// Puts the parts of a path together. Every field of every object has one, so formatting would cost too much.
+fn joined<const N: usize>(parts: [&str; N]) -> String {
+    parts.concat()
+}
+
 /// A value and its path as field errors name it. What is absent is null.
 #[derive(Clone)]
 pub(crate) struct Field<'a> {
@@ -39,7 +44,7 @@ impl<'a> Field<'a> {
 
     /// Returns the field below.
     pub(crate) fn at(&self, key: &str) -> Self {
-        let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
+        let path = if self.path.is_empty() { key.to_owned() } else { joined([&self.path, ".", key]) };
         Self { value: self.value.get(key).unwrap_or(&NOTHING), path }
     }
 
@@ -50,7 +55,7 @@ impl<'a> Field<'a> {
 
     /// Returns the entry of a map, named in brackets.
     pub(crate) fn key(&self, key: &str) -> Self {
-        Self { value: self.value.get(key).unwrap_or(&NOTHING), path: format!("{}[{key}]", self.path) }
+        Self { value: self.value.get(key).unwrap_or(&NOTHING), path: joined([&self.path, "[", key, "]"]) }
     }
 
     /// Returns the same value under another path.
@@ -69,7 +74,7 @@ impl<'a> Field<'a> {
     pub(crate) fn entries(&self) -> Vec<(&'a str, Self)> {
         let Some(map) = self.value.as_map() else { return Vec::new() };
         let entry = |(key, value): (&'a lockstep_object::Key, &'a Value)| {
-            (key.as_str(), Self { value, path: format!("{}[{key}]", self.path) })
+            (key.as_str(), Self { value, path: joined([&self.path, "[", key, "]"]) })
         };
         let mut entries: Vec<_> = map.iter().map(entry).collect();
         entries.sort_by_key(|(key, _)| *key);
