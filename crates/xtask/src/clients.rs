@@ -8,6 +8,8 @@ use std::{
 
 use anyhow::Context;
 
+use crate::cargo::program;
+
 const HELM: &str = "helm.sh/helm/v4/cmd/helm@v4.3.1";
 
 /// A chart and a value that changes what kubectl prints of it.
@@ -117,13 +119,8 @@ impl Sandbox {
         if kubeconfig.exists() {
             std::fs::remove_file(&kubeconfig)?;
         }
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let build = ["build", "--locked", "-q", "-p", "gitops-lockstep"];
-        run(Command::new(&cargo).args(build).current_dir(crate::root()))?;
-        // Cargo says where it put the program by running it.
-        let mut command = Command::new(cargo);
-        command.args(["run", "--locked", "-q", "-p", "gitops-lockstep", "--", "sandbox", "--write-kubeconfig"]);
-        let child = command.arg(&kubeconfig).current_dir(crate::root()).stdin(Stdio::null()).spawn()?;
+        let mut command = Command::new(program("lockstep")?);
+        let child = command.args(["sandbox", "--write-kubeconfig"]).arg(&kubeconfig).stdin(Stdio::null()).spawn()?;
         let sandbox = Self { child, kubeconfig };
         let begun = Instant::now();
         while !sandbox.kubeconfig.exists() {

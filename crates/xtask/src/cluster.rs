@@ -10,6 +10,8 @@ use std::{
 
 use anyhow::Context;
 
+use crate::cargo::cargo;
+
 /// The token of the administrator; it opens nothing but a server on loopback.
 const TOKEN: &str = "loopback-admin";
 const PROGRAMS: [(&str, &str); 3] = [
@@ -61,12 +63,7 @@ pub(crate) fn down() -> anyhow::Result<()> {
 /// Runs the black-box suite on a cluster of its own.
 pub(crate) fn test() -> anyhow::Result<()> {
     let kubeconfig = start(Controllers::On)?;
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let status = Command::new(cargo)
-        .args(["test", "--locked", "-p", "gitops-lockstep", "--test", "blackbox"])
-        .env("LOCKSTEP_TEST_CLUSTER", &kubeconfig)
-        .current_dir(crate::root())
-        .status();
+    let status = cargo("test").args(["--test", "blackbox"]).env("LOCKSTEP_TEST_CLUSTER", &kubeconfig).status();
     down()?;
     anyhow::ensure!(status?.success(), "the black-box suite fails on the real API server");
     Ok(())

@@ -4,6 +4,8 @@ use std::{path::Path, process::Command};
 
 use anyhow::Context;
 
+use crate::cargo::program;
+
 /// The areas, and how many cases may fail; each such case has its reason in `docs/compatibility.md`.
 const AREAS: &[(&str, usize)] = &[
     ("yaml", 0),
@@ -21,26 +23,21 @@ const AREAS: &[(&str, usize)] = &[
 
 /// Runs every area whose folder is there.
 pub(crate) fn hold(folder: &Path) -> anyhow::Result<()> {
+    let runner = program("lockstep-conformance")?;
     for (area, may_fail) in AREAS {
         let cases = folder.join(area);
         if !cases.is_dir() {
             continue;
         }
-        let failed = failures(area, &cases)?;
+        let failed = failures(&runner, area, &cases)?;
         println!("{area}: {failed} failed, {may_fail} may");
         anyhow::ensure!(failed <= *may_fail, "{area}: {failed} cases fail, {may_fail} may");
     }
     Ok(())
 }
 
-fn failures(area: &str, cases: &Path) -> anyhow::Result<usize> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let output = Command::new(cargo)
-        .args(["run", "-q", "--locked", "-p", "lockstep-conformance", "--", area])
-        .arg(cases)
-        .current_dir(crate::root())
-        .output()
-        .context("cannot run the recorded cases")?;
+fn failures(runner: &Path, area: &str, cases: &Path) -> anyhow::Result<usize> {
+    let output = Command::new(runner).arg(area).arg(cases).output().context("cannot run the recorded cases")?;
     let text = String::from_utf8_lossy(&output.stdout);
     let last = text.lines().last().unwrap_or_default();
     let failed = last.strip_suffix(" failed").and_then(|rest| rest.rsplit(' ').next()).and_then(|n| n.parse().ok());

@@ -1,6 +1,7 @@
 //! Chores of the workspace: `cargo xtask tables|facts|conformance|clients|cluster|registry`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
+mod cargo;
 mod clients;
 mod cluster;
 mod conformance;

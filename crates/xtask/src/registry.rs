@@ -6,21 +6,18 @@ use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::Context;
 
+use crate::cargo::cargo;
+
 const PACKAGE: &str = "github.com/distribution/distribution/v3/cmd/registry";
 
 /// Builds the registry unless it is there and runs the tests of OCI sources on it.
 pub(crate) fn test() -> anyhow::Result<()> {
     let program = build()?;
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let suites = [("lockstep-sources", "git", "registry::"), ("gitops-lockstep", "blackbox", "charts::")];
-    for (package, suite, filter) in suites {
-        let status = Command::new(&cargo)
-            .args(["test", "--locked", "-p", package, "--test", suite, filter])
-            .env("LOCKSTEP_TEST_REGISTRY", &program)
-            .current_dir(crate::root())
-            .status()
-            .context("cannot run cargo")?;
-        anyhow::ensure!(status.success(), "the tests of {package} fail on the distribution registry");
+    for (suite, filter) in [("git", "registry::"), ("blackbox", "charts::")] {
+        let mut tests = cargo("test");
+        tests.args(["--test", suite, filter]).env("LOCKSTEP_TEST_REGISTRY", &program);
+        let status = tests.status().context("cannot run cargo")?;
+        anyhow::ensure!(status.success(), "the tests `{suite}` fail on the distribution registry");
     }
     Ok(())
 }
