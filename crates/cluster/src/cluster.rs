@@ -142,6 +142,20 @@ impl Cluster {
         self.discovery().resource(gvk).cloned().ok_or_else(|| Error::UnknownKind(gvk.to_string()))
     }
 
+    /// Returns the resource of a kind in this version or, where that is not served, in the one that the server prefers:
+    /// an object that was applied in a version of yesterday is the same object in the versions of today.
+    ///
+    /// # Errors
+    /// The server must answer and know the kind.
+    pub async fn served(&self, gvk: &Gvk) -> Result<Resource, Error> {
+        match self.resource(gvk).await {
+            Err(Error::UnknownKind(kind)) => {
+                self.discovery().preferred(&gvk.group, &gvk.kind).cloned().ok_or(Error::UnknownKind(kind))
+            }
+            known => known,
+        }
+    }
+
     /// Applies an object (server-side apply, forced) and returns it as stored. Takes over the fields of tools that
     /// applied it before, so that what leaves Git leaves the cluster.
     pub async fn apply(&self, key: &ObjectKey, version: &str, body: &[u8]) -> Result<Applied, Error> {
@@ -181,7 +195,7 @@ impl Cluster {
 
     /// Reads an object; nothing if it is not there.
     pub async fn live(&self, key: &ObjectKey, version: &str) -> Result<Option<Object>, Error> {
-        let resource = self.resource(&Gvk::new(&key.group, version, &key.kind)).await?;
+        let resource = self.served(&Gvk::new(&key.group, version, &key.kind)).await?;
         match self.get(&resource.path(&key.namespace, &key.name)).await {
             Ok(object) => Ok(Some(object)),
             Err(error) if error.is_not_found() => Ok(None),
@@ -219,7 +233,7 @@ impl Cluster {
     }
 
     async fn delete_if(&self, key: &ObjectKey, version: &str, preconditions: serde_json::Value) -> Result<bool, Error> {
-        let resource = self.resource(&Gvk::new(&key.group, version, &key.kind)).await?;
+        let resource = self.served(&Gvk::new(&key.group, version, &key.kind)).await?;
         let options = serde_json::json!({
             "apiVersion": "v1", "kind": "DeleteOptions",
             "propagationPolicy": "Background", "preconditions": preconditions,

@@ -5,8 +5,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use futures::future::join_all;
 use lockstep_api::APP_LABEL;
-use lockstep_cluster::{Cluster, Resource, Watch, WatchEvent};
+use lockstep_cluster::{Cluster, Watch, WatchEvent};
 use lockstep_object::{Gk, Gvk};
 use tokio::sync::{OnceCell, mpsc, watch};
 
@@ -16,7 +17,16 @@ use crate::core::Message;
 pub(crate) struct Watches {
     messages: mpsc::Sender<Message>,
     kinds: Mutex<HashMap<Gk, watch::Sender<bool>>>,
-    found: OnceCell<Vec<Gvk>>,
+    found: OnceCell<Found>,
+}
+
+/// What the first look at all kinds of the cluster found.
+#[derive(Default)]
+struct Found {
+    /// Kinds of which there are objects with our label.
+    holding: Vec<Gvk>,
+    /// Kinds for which the server had no answer, as when what serves an aggregated API is gone.
+    unknown: Vec<Gvk>,
 }
 
 /// So many kinds are asked for at a time.
@@ -31,26 +41,35 @@ impl Watches {
     /// what is there has reached the core. A kind that the cluster does not know is left out; its objects cannot be
     /// there either.
     pub(crate) async fn ensure(self: &Arc<Self>, kinds: Vec<Gvk>, cluster: &Cluster) {
-        let mut waits = Vec::new();
         let found = self.found.get_or_init(|| found(cluster)).await;
-        for gvk in kinds.into_iter().chain(found.iter().cloned()) {
-            if let Some(wait) = self.known(&gvk.gk()) {
-                waits.push(wait);
-                continue;
-            }
-            let Ok(resource) = cluster.resource(&gvk).await else { continue };
-            let (wait, begins) = self.add(&gvk.gk());
-            if begins {
-                let watch = Watch::new(cluster.clone(), resource, APP_LABEL);
-                tokio::spawn(follow(gvk.gk(), watch, self.messages.clone()));
-            }
-            waits.push(wait);
+        let mut waits = Vec::new();
+        for gvk in kinds.iter().chain(&found.holding) {
+            waits.extend(self.watch(gvk, cluster).await);
+        }
+        for gvk in &found.unknown {
+            // An API that is gone must not keep everything else from going on: what its watch finds comes late.
+            self.watch(gvk, cluster).await;
         }
         for mut wait in waits {
             if wait.wait_for(|synced| *synced).await.is_err() {
                 tracing::debug!("a watch ended while the operator stops");
             }
         }
+    }
+
+    /// Watches a kind, unless that is done already or the cluster does not know it; returns what tells that all that is
+    /// there has been taken in.
+    async fn watch(&self, gvk: &Gvk, cluster: &Cluster) -> Option<watch::Receiver<bool>> {
+        if let Some(wait) = self.known(&gvk.gk()) {
+            return Some(wait);
+        }
+        let resource = cluster.served(gvk).await.ok()?;
+        let (wait, begins) = self.add(&gvk.gk());
+        if begins {
+            let watch = Watch::new(cluster.clone(), resource, APP_LABEL);
+            tokio::spawn(follow(gvk.gk(), watch, self.messages.clone()));
+        }
+        Some(wait)
     }
 
     /// Tells those who wait that what is there has been taken in.
@@ -81,22 +100,23 @@ impl Watches {
 
 /// Finds the kinds of which there are objects with our label. A process that was killed may have applied what no
 /// status names; without a watch over its kind nobody would ever prune it.
-async fn found(cluster: &Cluster) -> Vec<Gvk> {
+async fn found(cluster: &Cluster) -> Found {
     let discovery = cluster.discovery();
-    let mut found = Vec::new();
+    let mut found = Found::default();
     for some in discovery.kinds().chunks(ASKED_AT_ONCE) {
-        let asked: Vec<_> = some.iter().map(|resource| ask(cluster.clone(), (*resource).clone())).collect();
-        let asked: Vec<_> = asked.into_iter().map(tokio::spawn).collect();
-        for answer in asked {
-            found.extend(answer.await.ok().flatten());
+        let asked = some.iter().map(|resource| cluster.has_labelled(resource, APP_LABEL));
+        for (resource, answer) in some.iter().zip(join_all(asked).await) {
+            match answer {
+                Ok(true) => found.holding.push(resource.gvk.clone()),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(kind = %resource.gvk.gk(), %error, "it is not known whether there are objects of ours");
+                    found.unknown.push(resource.gvk.clone());
+                }
+            }
         }
     }
     found
-}
-
-/// Returns the kind if it must be watched: an answer that does not come leaves it open, so then it is.
-async fn ask(cluster: Cluster, resource: Resource) -> Option<Gvk> {
-    cluster.has_labelled(&resource, APP_LABEL).await.unwrap_or(true).then_some(resource.gvk)
 }
 
 async fn follow(gk: Gk, mut watch: Watch, messages: mpsc::Sender<Message>) {

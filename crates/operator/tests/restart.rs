@@ -139,3 +139,18 @@ async fn what_a_killed_operator_left_is_set_right() {
     until("the status is written again", phase).await;
     second.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_applied_in_a_version_that_is_gone_is_found_and_deleted() {
+    let world = World::new().await;
+    let key = ObjectKey::new("apps", "Deployment", "default", "old");
+    let old = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "old", "namespace": "default"},
+        "spec": {"replicas": 0, "selector": {"matchLabels": {"a": "b"}}, "template": {
+            "metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "a", "image": "a"}]}}},
+    });
+    world.cluster.apply(&key, "v1", old.to_string().as_bytes()).await.unwrap();
+    let live = world.cluster.live(&key, "v1beta1").await.unwrap().unwrap();
+    world.cluster.delete(&key, "v1beta1", live.str_at(&["metadata", "uid"])).await.unwrap();
+    assert!(world.cluster.live(&key, "v1").await.unwrap().is_none());
+}

@@ -26,6 +26,7 @@
 //! | objects of kinds that no status named when the operator was killed were never seen again (1139, 2191, 3015) | left Git and is still there |
 //! | a hook could not be made over an object that had lost our label (901, 1626, 1801) | requests were sent long after everything was in order |
 //! | the hooks of a sync ran again because a refused sync had been asked for meanwhile (3255) | runs the hook twice |
+//! | the hooks of a sync that was asked for ran again because a refused revision had answered for it (953) | runs the hook twice |
 //! | a sync between two equal ones was forgotten by a restart (4039) | ends a sync without having run the hook |
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -144,15 +144,21 @@ impl Step<'_, '_> {
         selective: bool,
     ) -> Start {
         // The same sync has the same id and number in the next process, until it has ended and its end was written.
-        // What was asked for and answered, be it by a refusal, makes no other sync of it.
-        let asked = if self.is_asked() { self.state.refresh.as_str() } else { "" };
-        let id = crate::desired::digest_of(format!("{digest:x} {asked}").as_bytes());
         // That it began may not have been written: then the hooks that ran for it tell its number. Where they ran for
         // another sync, that one was given up, and going back to it later is one more.
         let live = self.context.live;
         let marks = live.of_app(&self.state.label).filter_map(|key| live.get(key)?.hook_run.as_ref());
         let marks: Vec<(u64, u64)> = marks.filter_map(|mark| Some((number_of(mark)?, id_of(mark)?))).collect();
         let number = marks.iter().map(|(number, _)| *number).max().unwrap_or_default().max(self.state.runs);
+        // What was asked for and answered, be it by a refusal, makes no other sync of it: neither of one that began
+        // before it was asked for, nor of one that began for it.
+        let id_for = |asked: &str| crate::desired::digest_of(format!("{digest:x} {asked}").as_bytes());
+        let answered = id_for(&self.state.refreshed);
+        let id = match self.is_asked() {
+            true => id_for(&self.state.refresh),
+            false if marks.contains(&(number, answered)) => answered,
+            false => id_for(""),
+        };
         let given_up = hooks && marks.iter().any(|(known, of)| *known == number && *of != id);
         let number = number + u64::from(given_up);
         self.state.runs = number;
