@@ -163,6 +163,8 @@ pub struct ApplyOptions {
     pub replace: bool,
     /// Where a field cannot be changed it is deleted and made anew.
     pub recreate: bool,
+    /// An earlier request to make it had no answer: what that may have left is deleted first.
+    pub afresh: bool,
     /// What a live object keeps, whatever is desired.
     pub respect: Respect,
 }

@@ -1,7 +1,7 @@
 //! The state of one App.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -73,6 +73,8 @@ pub struct AppState {
     pub(crate) inventory: Inventory,
     /// Applies without an answer, also those of a run that was superseded.
     pub(crate) in_flight: BTreeMap<ObjectKey, Applying>,
+    /// Hooks whose last apply had no answer: whether their objects were made, nobody knows.
+    pub(crate) unanswered: BTreeSet<ObjectKey>,
     pub(crate) problem: Option<Problem>,
     /// What people should know though it stops nothing.
     pub(crate) remarks: Vec<String>,
@@ -188,6 +190,7 @@ impl AppState {
             ticket: 0,
             inventory: Inventory::parse(&status.inventory),
             in_flight: BTreeMap::new(),
+            unanswered: BTreeSet::new(),
             problem: None,
             remarks: Vec::new(),
             failures: 0,

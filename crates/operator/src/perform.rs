@@ -32,7 +32,10 @@ const GONE_WITHIN: Duration = Duration::from_secs(60);
 
 /// Applies an object; makes its namespace first if it is missing and that is wanted.
 pub(crate) async fn apply(cluster: Cluster, rules: Arc<Rules>, apply: Apply) -> Event {
-    let mut result = apply_once(&cluster, &apply).await;
+    let mut result = match apply.options.afresh {
+        true => recreate(&cluster, &apply).await,
+        false => apply_once(&cluster, &apply).await,
+    };
     if let (Err(error), Some(metadata)) = (&result, &apply.options.create_namespace)
         && error.problem().kind == ProblemKind::NamespaceMissing
     {

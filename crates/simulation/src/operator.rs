@@ -6,8 +6,8 @@ use std::{
 };
 
 use lockstep_engine::{
-    AppId, AppState, Effect, Event, Fleet, Live, Prepared, Problem, ProblemKind, ProjectRules, Rejected, RevisionInfo,
-    Scope, Scopes, Stored, Ticket, Wanted, prepare,
+    AppId, AppState, ApplyOptions, Effect, Event, Fleet, Live, Prepared, Problem, ProblemKind, ProjectRules, Rejected,
+    RevisionInfo, Scope, Scopes, Stored, Ticket, Wanted, prepare,
 };
 use lockstep_object::{Diagnostic, Gk, Gvk, Object, ObjectKey, Place, Value, from_json};
 use lockstep_sandbox::Watching;
@@ -279,7 +279,7 @@ impl World {
         let told = match effect {
             Effect::Apply { key, version, body, digest, options } => {
                 let of = StoredFor { life, digest, number: sync };
-                let result = reaches.then(|| self.apply(&id, &key, &body, of, options.recreate));
+                let result = reaches.then(|| self.apply(&id, &key, &body, of, &options));
                 let result = match (problem, result) {
                     (None, Some(result)) => result,
                     (problem, _) => Err(problem.unwrap_or_else(|| Problem::new(ProblemKind::Rejected, "refused"))),
@@ -336,16 +336,15 @@ impl World {
         key: &ObjectKey,
         body: &[u8],
         of: StoredFor,
-        recreate: bool,
+        options: &ApplyOptions,
     ) -> Result<Live, Problem> {
         let before = self.cluster.truth.get(key).map(|truth| truth.object.str_at(&["metadata", "uid"]).to_owned());
-        let mut result = self.cluster.apply(key, body, lockstep_api::FIELD_MANAGER);
-        if recreate && result.as_ref().is_err_and(|problem| problem.message.contains("field is immutable")) {
-            self.cluster.delete(key, None)?;
-            result = match self.cluster.truth.contains_key(key) {
-                true => Err(Problem::new(ProblemKind::Unreachable, "it is deleted to be made anew and not gone")),
-                false => self.cluster.apply(key, body, lockstep_api::FIELD_MANAGER),
-            };
+        let mut result = match options.afresh {
+            true => self.recreate(key, body),
+            false => self.cluster.apply(key, body, lockstep_api::FIELD_MANAGER),
+        };
+        if options.recreate && result.as_ref().is_err_and(|problem| problem.message.contains("field is immutable")) {
+            result = self.recreate(key, body);
         }
         if let Ok(object) = &result {
             let made = before.as_deref() != Some(object.str_at(&["metadata", "uid"]));
@@ -353,6 +352,14 @@ impl World {
             self.stored(key);
         }
         result.map(|object| Live::of(&object, &self.cluster.rules, self.now))
+    }
+
+    fn recreate(&mut self, key: &ObjectKey, body: &[u8]) -> Result<Object, Problem> {
+        self.cluster.delete(key, None)?;
+        match self.cluster.truth.contains_key(key) {
+            true => Err(Problem::new(ProblemKind::Unreachable, "it is deleted to be made anew and not gone")),
+            false => self.cluster.apply(key, body, lockstep_api::FIELD_MANAGER),
+        }
     }
 
     /// Deletes as the real shell does: what changed since it was seen is looked at again.

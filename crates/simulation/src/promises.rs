@@ -174,9 +174,12 @@ impl Promises {
     /// An object is to be deleted: it left what is wanted, and nothing protects it.
     fn prunes(&mut self, id: &AppId, key: &ObjectKey, operator: &Operator, cluster: &Cluster) {
         let Some(state) = operator.fleet.app(id) else { return };
-        let label = operator.fleet.live().get(key).and_then(|live| live.app.as_deref().map(str::to_owned));
-        if label != Some(id.label()) {
-            return self.broken_by(format!("{id} deletes {key}, which is not its own: {label:?}"));
+        // What a later line of the same delivery took away was decided before it; whom such a request hits is looked
+        // at when it arrives.
+        if let Some(live) = operator.fleet.live().get(key)
+            && live.app.as_deref() != Some(id.label().as_str())
+        {
+            return self.broken_by(format!("{id} deletes {key}, which is not its own: {:?}", live.app));
         }
         let Some(prepared) = operator.prepared.get(id) else {
             if !state.is_deleting() {

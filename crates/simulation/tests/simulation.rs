@@ -1,4 +1,4 @@
-//! A few hundred worlds; `lockstep-bench simulate` lives through as many as are wanted, and so do these tests with
+//! A few hundred worlds, and those that broke a promise once; `lockstep-bench simulate` lives through as many as are wanted, and so do these tests with
 //! `LOCKSTEP_TEST_SEEDS=FIRST..END`.
 //!
 //! What the simulation found in the engine, and what was mended. Where a seed is named, it broke the promise before
@@ -28,15 +28,22 @@
 //! | the hooks of a sync ran again because a refused sync had been asked for meanwhile (3255) | runs the hook twice |
 //! | the hooks of a sync that was asked for ran again because a refused revision had answered for it (953) | runs the hook twice |
 //! | a sync between two equal ones was forgotten by a restart (4039) | ends a sync without having run the hook |
+//! | a hook was applied over the object that an unanswered request for the sync before had made (9630) | ends a sync without having run the hook |
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-/// Lives through these seeds, or through those of `LOCKSTEP_TEST_SEEDS=FIRST..END` that fall to this test.
-fn live_through(seeds: std::ops::Range<u64>, part: u64) {
+/// The worlds in which a promise was broken once.
+const FOUND: [u64; 25] = [
+    226, 280, 288, 304, 693, 901, 953, 1064, 1139, 1171, 1311, 1315, 1319, 1626, 1801, 2191, 3015, 3255, 3613, 3771,
+    3913, 4039, 4779, 9630, 9724,
+];
+
+/// Lives through the first seeds and those found, or through those of `LOCKSTEP_TEST_SEEDS=FIRST..END` that fall to this test.
+fn live_through(part: u64) {
     let chosen = std::env::var("LOCKSTEP_TEST_SEEDS").ok();
     let chosen = chosen.as_ref().map(|text| text.split_once("..").expect("FIRST..END"));
     let seeds: Vec<u64> = match chosen {
         Some((first, end)) => (first.parse().unwrap()..end.parse().unwrap()).filter(|seed| seed % 2 == part).collect(),
-        None => seeds.collect(),
+        None => (0..200).chain(FOUND).filter(|seed| seed % 2 == part).collect(),
     };
     let failures: Vec<_> = seeds.into_iter().filter_map(|seed| lockstep_simulation::simulate(seed).err()).collect();
     let broken: Vec<String> = failures.iter().map(|one| format!("seed {}: {}", one.seed, one.broken)).collect();
@@ -47,11 +54,11 @@ fn live_through(seeds: std::ops::Range<u64>, part: u64) {
 }
 
 #[test]
-fn the_promises_hold_in_the_first_worlds() {
-    live_through(0..100, 0);
+fn the_promises_hold_in_even_worlds() {
+    live_through(0);
 }
 
 #[test]
-fn the_promises_hold_in_the_next_worlds() {
-    live_through(100..200, 1);
+fn the_promises_hold_in_odd_worlds() {
+    live_through(1);
 }

@@ -332,6 +332,7 @@ impl Step<'_, '_> {
             replace: one.marks.replace,
             // What is in a hook's place goes before it is made, also what its run cannot see for want of our label.
             recreate: one.marks.force || ((sync.recreate || hook_is_made_anew) && !holds_data(&one.key)),
+            afresh: hook_is_made_anew && self.state.unanswered.contains(&one.key),
             respect: self.state.rules.ignored(&one.key).respect,
         })
     }
@@ -408,6 +409,11 @@ impl Step<'_, '_> {
     ) {
         let why = self.state.in_flight.remove(&key);
         let hook = self.state.desired(&key).is_some_and(|one| one.hook.is_some());
+        if hook && result.as_ref().is_err_and(|problem| problem.kind == ProblemKind::Unreachable) {
+            self.state.unanswered.insert(key.clone());
+        } else {
+            self.state.unanswered.remove(&key);
+        }
         match result {
             Ok(live) => {
                 if !hook {
