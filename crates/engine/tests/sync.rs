@@ -425,3 +425,13 @@ fn a_prune_whose_objects_are_gone_already_does_not_wait() {
     world.wait(60);
     assert_eq!(world.status().phase, Phase::Synced);
 }
+
+#[test]
+fn what_was_rendered_by_rules_of_before_is_rendered_again() {
+    let mut world = World::new(AppSpec::default()).always_healthy();
+    world.forbidden_until_rendered = true;
+    world.commit(&[config("a")]);
+    world.run();
+    assert_eq!(world.applied(), ["a"]);
+    assert_eq!(world.status().phase, Phase::Synced);
+}

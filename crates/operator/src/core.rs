@@ -313,16 +313,21 @@ impl Core {
     }
 
     fn take_project(&mut self, event: WatchEvent) {
-        match event {
+        let id = match event {
             WatchEvent::Live(object) => {
                 let id = AppId::new(object.namespace(), object.name());
                 let project = serde_json::to_value(&object).and_then(serde_json::from_value::<lockstep_api::Project>);
                 match project {
-                    Ok(project) => self.projects.insert(id, project.spec),
+                    Ok(project) => self.projects.insert(id.clone(), project.spec),
                     Err(error) => tracing::warn!(project = %id, %error, "the Project cannot be read"),
                 }
+                id
             }
-            WatchEvent::Gone(object) => self.projects.remove(&AppId::new(object.namespace(), object.name())),
+            WatchEvent::Gone(object) => {
+                let id = AppId::new(object.namespace(), object.name());
+                self.projects.remove(&id);
+                id
+            }
             WatchEvent::Synced { .. } => return self.take_early_apps(),
             WatchEvent::Failed(error) => {
                 tracing::warn!(%error, "the watch over Projects is interrupted");
@@ -332,9 +337,12 @@ impl Core {
                 }
                 return;
             }
-        }
-        for id in self.apps.keys().cloned().collect::<Vec<_>>() {
-            let Some(spec) = self.fleet.app(&id).map(|state| Arc::clone(state.spec())) else { continue };
+        };
+        let of_project = |app: &AppId, spec: &AppSpec| Projects::of(app, spec) == id;
+        let apps = self.fleet.apps().filter(|(app, state)| of_project(app, state.spec()));
+        let apps: Vec<(AppId, Arc<AppSpec>)> =
+            apps.map(|(app, state)| (app.clone(), Arc::clone(state.spec()))).collect();
+        for (id, spec) in apps {
             self.fleet.rules_changed(&id, self.project_rules(&id, &spec), crate::now());
             self.judge_again_if_changed(&id, &spec, false);
         }

@@ -21,10 +21,15 @@ impl Projects {
         self.0.remove(id);
     }
 
+    /// Returns which Project an App belongs to.
+    pub(crate) fn of(app: &AppId, spec: &AppSpec) -> AppId {
+        AppId::new(&app.namespace, spec.project.as_deref().unwrap_or(DEFAULT_PROJECT))
+    }
+
     /// Returns the rules for an App; an unwritten project `default` allows everything, any other nothing.
     pub(crate) fn rules_for(&self, app: &AppId, spec: &AppSpec) -> Result<ProjectSpec, Rejected> {
         let name = spec.project.as_deref().unwrap_or(DEFAULT_PROJECT);
-        match self.0.get(&AppId::new(&app.namespace, name)) {
+        match self.0.get(&Self::of(app, spec)) {
             Some(rules) => Ok(rules.clone()),
             None if name == DEFAULT_PROJECT => Ok(ProjectSpec::anything()),
             None => Err(forbidden(format!("there is no Project {name} in the namespace {}", app.namespace))),

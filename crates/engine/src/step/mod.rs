@@ -69,7 +69,13 @@ impl Step<'_, '_> {
                 self.clear_ended_hooks();
             }
             Event::Wake => {}
-            Event::RulesChanged => self.ask_again(ProblemKind::Forbidden),
+            Event::RulesChanged => {
+                // What is being rendered is held to the rules of before.
+                if matches!(self.state.activity, Activity::Rendering(..)) {
+                    self.state.activity = Activity::Idle;
+                }
+                self.ask_again(ProblemKind::Forbidden);
+            }
             Event::ClaimsChanged => self.ask_again(ProblemKind::Claimed),
             Event::KindsChanged => {
                 if self.has_problem(ProblemKind::UnknownKind) {

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use lockstep_api::{AppHealth, AppSpec, AppStatus, Phase};
 use lockstep_engine::{
     AppId, AppState, Context, DependencyFacts, Effect, Event, Live, LiveIndex, Prepared, Problem, ProblemKind,
-    RevisionInfo, Scope, Scopes, Wanted, prepare,
+    Rejected, RevisionInfo, Scope, Scopes, Wanted, prepare,
 };
 use lockstep_health::{Rules, Status};
 use lockstep_object::{Gvk, Object, ObjectKey, Place, Value, from_json};
@@ -33,6 +33,8 @@ pub struct World {
     pub explanation: Option<(String, String)>,
     /// The object that the server would refuse.
     pub refused: Option<String>,
+    /// The next revision is forbidden, and while it is rendered the project's rules change.
+    pub forbidden_until_rendered: bool,
     /// The object that has a finalizer, so that it does not go when it is deleted.
     pub finalized: Option<String>,
 }
@@ -90,6 +92,7 @@ impl World {
             versions: 0,
             explanation: None,
             refused: None,
+            forbidden_until_rendered: false,
             finalized: None,
         };
         world.events.push_back(Event::Spec(Box::new(world.wanted.clone())));
@@ -190,6 +193,12 @@ impl World {
         match effect {
             Effect::Render { ticket, revision } => {
                 let place: usize = revision.id.trim_start_matches("revision-").parse().unwrap();
+                if std::mem::take(&mut self.forbidden_until_rendered) {
+                    let rejected = Rejected { kind: ProblemKind::Forbidden, diagnostics: Vec::new() };
+                    self.events.push_back(Event::RulesChanged);
+                    self.events.push_back(Event::Rendered { ticket, result: Err(rejected), conflicts: Vec::new() });
+                    return;
+                }
                 let result = Ok(Arc::new(self.prepared(place)));
                 self.events.push_back(Event::Rendered { ticket, result, conflicts: Vec::new() });
             }
