@@ -30,6 +30,6 @@ pub use foreign::{ForeignChange, foreign_changes};
 pub use ignore::{Ignore, IgnoreError};
 pub use lists::ListKind;
 pub use mask::{MASK, masked};
-pub use owned::{Author, authors, last_foreign_author, owned_digest};
+pub use owned::{Author, authors, last_foreign_author, owned_digest, taken_over};
 pub use respect::respected;
 pub use words::{ObjectDiff, What, line_of, markdown, text};

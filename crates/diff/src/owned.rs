@@ -5,6 +5,7 @@ use lockstep_object::{Key, Map, Object, Path, Step, Value};
 use crate::{
     fields::{Element, element, follow},
     hash::{self, mix},
+    ignore::Ignore,
 };
 
 /// The depth at which a walk ends; an API server refuses objects far shallower than this.
@@ -63,6 +64,38 @@ pub fn authors(live: &Object, path: &Path) -> Vec<Author> {
 pub fn last_foreign_author(live: &Object, manager: &str) -> Option<Author> {
     let foreign = |entry: &&Value| entry.get("manager").and_then(Value::as_str) != Some(manager) && !of_status(entry);
     managed_fields(live).iter().filter(foreign).map(author_of).max_by(|a, b| a.time.cmp(&b.time))
+}
+
+/// Names who took fields over from `manager`: who owns a desired field that `manager` owns no more, although it has the
+/// desired value. A later change of its value would not change [`owned_digest`]. What the rules leave out does not count.
+pub fn taken_over(desired: &Object, live: &Object, manager: &str, ignore: &[Ignore]) -> Option<Author> {
+    let (mut wanted, mut scratch) = (desired.root().clone(), live.root().clone());
+    ignore.iter().for_each(|rule| rule.apply(&mut wanted, &mut scratch, live));
+    let wanted = Value::Map(wanted);
+    let ours = sets_of(live, manager);
+    let ours: Vec<&Map> = ours.iter().collect();
+    let others = managed_fields(live).iter().filter(|entry| text_at(entry, "manager") != manager && !of_status(entry));
+    let takes = |entry: &&Value| {
+        entry.get("fieldsV1").and_then(Value::as_map).is_some_and(|set| has_more(set, &ours, &wanted, 0))
+    };
+    others.filter(takes).map(author_of).max_by(|a, b| a.time.cmp(&b.time))
+}
+
+/// Tells whether a set has a leaf of the wanted value that none of ours has.
+fn has_more(set: &Map, ours: &[&Map], wanted: &Value, depth: usize) -> bool {
+    if depth > DEEPEST {
+        return false;
+    }
+    set.iter().any(|(step, below)| {
+        let Some(element) = element(step).filter(|element| !matches!(element, Element::Itself)) else { return false };
+        let Some(wanted) = follow(wanted, &element) else { return false };
+        let mine: Vec<&Map> = ours.iter().filter_map(|set| set.get(step)?.as_map()).collect();
+        let as_a_whole = mine.iter().any(|below| below.is_empty());
+        match below.as_map().filter(|below| !below.is_empty()) {
+            Some(below) => !as_a_whole && has_more(below, &mine, wanted, depth + 1),
+            None => mine.is_empty(),
+        }
+    })
 }
 
 /// Returns the sets of fields that `manager` owns, without those of subresources.
@@ -235,6 +268,41 @@ mod tests {
         let mut without = live.clone();
         without.root_mut().map_entry("spec").remove("replicas");
         assert_ne!(owned_digest(&live, "lockstep"), owned_digest(&without, "lockstep"));
+    }
+
+    #[test]
+    fn a_field_that_only_another_manager_owns_is_taken_over() {
+        let live = |ours: &str, theirs: &str| {
+            let json = format!(
+                r#"{{"metadata":{{"managedFields":[{{"manager":"lockstep","operation":"Apply","fieldsV1":{{"f:spec":{ours}}}}},
+                {{"manager":"other","operation":"Apply","fieldsV1":{{"f:spec":{theirs}}}}}]}},
+                "spec":{{"replicas":2,"paused":true,"selector":{{"a":"b"}},"list":[{{"name":"x","image":"i"}}]}}}}"#
+            );
+            Object::try_from(from_json(json.as_bytes()).unwrap()).unwrap()
+        };
+        let desired = br#"{"spec":{"replicas":2,"selector":{"a":"b"},"list":[{"name":"x","image":"i"}]}}"#;
+        let desired = Object::try_from(from_json(desired).unwrap()).unwrap();
+        for (ours, theirs, expect) in [
+            (r#"{"f:selector":{}}"#, r#"{"f:replicas":{}}"#, true),
+            (r#"{"f:replicas":{}}"#, r#"{"f:replicas":{}}"#, false),
+            (r#"{"f:replicas":{}}"#, r#"{"f:paused":{}}"#, false),
+            (r#"{"f:selector":{}}"#, r#"{"f:selector":{"f:a":{}}}"#, false),
+            (
+                r#"{"f:list":{"k:{\"name\":\"x\"}":{".":{},"f:name":{}}}}"#,
+                r#"{"f:list":{"k:{\"name\":\"x\"}":{"f:image":{}}}}"#,
+                true,
+            ),
+            (
+                r#"{"f:list":{"k:{\"name\":\"x\"}":{".":{},"f:image":{}}}}"#,
+                r#"{"f:list":{"k:{\"name\":\"y\"}":{"f:image":{}}}}"#,
+                false,
+            ),
+        ] {
+            let found = taken_over(&desired, &live(ours, theirs), "lockstep", &[]);
+            assert_eq!(found.is_some(), expect, "{ours} {theirs}");
+        }
+        let rule = Ignore::pointer("/spec/replicas").unwrap();
+        assert_eq!(taken_over(&desired, &live("{}", r#"{"f:replicas":{}}"#), "lockstep", &[rule]), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lockstep_api::FIELD_MANAGER;
-use lockstep_diff::{Author, Ignore, foreign_changes, line_of};
+use lockstep_diff::{Author, Ignore, foreign_changes, line_of, taken_over};
 use lockstep_object::{Object, from_json};
 
 /// Who changed what of an object.
@@ -27,10 +27,19 @@ impl Attribution {
 }
 
 /// Tells who changed what: the fields of the body that we applied which the live object has otherwise, but for those
-/// that the rules leave out. Several authors are all named.
+/// that the rules leave out. Several authors are all named. If there are none, the fields may have been taken over as
+/// they are; then this is told.
 pub fn attribute(body: &[u8], live: &Object, ignore: &[Ignore]) -> Attribution {
-    let desired = from_json(body).ok().and_then(|value| Object::try_from(value).ok());
-    let changes = desired.map(|desired| foreign_changes(&desired, live, FIELD_MANAGER, ignore)).unwrap_or_default();
+    let Some(desired) = from_json(body).ok().and_then(|value| Object::try_from(value).ok()) else {
+        return Attribution::default();
+    };
+    let changes = foreign_changes(&desired, live, FIELD_MANAGER, ignore);
+    if changes.is_empty()
+        && let Some(author) = taken_over(&desired, live, FIELD_MANAGER, ignore)
+    {
+        let fields = vec!["fields of ours taken over as they are".to_owned()];
+        return Attribution { by: words_of(&author), manager: author.manager, fields };
+    }
     let mut fields: Vec<String> = changes.iter().take(LISTED).map(|one| line_of(&one.change)).collect();
     if changes.len() > fields.len() {
         fields.push(format!("and {} more", changes.len() - fields.len()));

@@ -17,7 +17,7 @@ use lockstep_sources::{Author, CacheOptions, Git, GitSpec, Reference, Snapshot};
 fn handle(cache: &Path) -> Git {
     let options = CacheOptions {
         connect_timeout: Duration::from_secs(5),
-        idle_timeout: Duration::from_secs(20),
+        idle_timeout: Duration::from_secs(60),
         ..CacheOptions::new(cache)
     };
     Git::new(options).unwrap()
@@ -42,7 +42,7 @@ fn text(snapshot: &Snapshot, path: &str) -> String {
 
 /// Waits for something that must come, and fails when it does not: the time is a limit, not a pause.
 async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), future).await.expect("it comes in time")
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("it comes in time")
 }
 
 #[test]
