@@ -53,13 +53,23 @@ pub(crate) fn equal(a: &Value, b: &Value) -> bool {
             a.shares(b) || (a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| equal(a, b)))
         }
         (Value::Map(a), Value::Map(b)) => {
-            let same =
-                |(key, value): (&lockstep_object::Key, &Value)| b.get(key).is_some_and(|other| equal(value, other));
+            let same = |(key, value): (&lockstep_object::Key, &Value)| {
+                b.value_of(key).is_some_and(|other| equal(value, other))
+            };
             a.shares(b) || (a.len() == b.len() && a.iter().all(same))
         }
         (Value::Float(_), Value::Int(_) | Value::UInt(_)) | (Value::Int(_) | Value::UInt(_), Value::Float(_)) => {
             a.as_f64() == b.as_f64()
         }
         _ => a == b,
+    }
+}
+
+/// Tells whether two lists or maps are the same memory; then they are equal.
+pub(crate) fn shared(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::List(a), Value::List(b)) => a.shares(b),
+        (Value::Map(a), Value::Map(b)) => a.shares(b),
+        _ => false,
     }
 }

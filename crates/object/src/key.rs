@@ -60,9 +60,10 @@ fn shard_of(text: &str) -> usize {
     (first.wrapping_mul(7) ^ last ^ bytes.len()) % SHARDS
 }
 
+/// A text that any key uses stays in the table, so equal keys are the same allocation.
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.as_str() == other.as_str()
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
@@ -88,7 +89,7 @@ impl PartialOrd for Key {
 
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.as_str().cmp(other.as_str())
+        if self == other { std::cmp::Ordering::Equal } else { self.as_str().cmp(other.as_str()) }
     }
 }
 

@@ -71,6 +71,11 @@ impl Map {
         Some(&mut self.entries_mut()[place].1)
     }
 
+    /// Returns the value of a key that is interned already, which is found without a look at its text.
+    pub fn value_of(&self, key: &Key) -> Option<&Value> {
+        self.place_of(key).map(|place| &self.entries()[place].1)
+    }
+
     /// Tells whether `key` is there.
     pub fn contains_key(&self, key: &str) -> bool {
         self.place(key).is_some()
@@ -79,7 +84,7 @@ impl Map {
     /// Sets `key`; a known key keeps its place. Returns the former value.
     pub fn insert(&mut self, key: impl Into<Key>, value: impl Into<Value>) -> Option<Value> {
         let (key, value) = (key.into(), value.into());
-        if let Some(place) = self.place(&key) {
+        if let Some(place) = self.place_of(&key) {
             return Some(std::mem::replace(&mut self.entries_mut()[place].1, value));
         }
         self.append(key, value);
@@ -89,7 +94,7 @@ impl Map {
     /// Returns the value of `key` for writing, set from `default` if it was missing.
     pub fn entry(&mut self, key: impl Into<Key>, default: impl FnOnce() -> Value) -> &mut Value {
         let key = key.into();
-        let place = match self.place(&key) {
+        let place = match self.place_of(&key) {
             Some(place) => place,
             None => {
                 self.append(key, default());
@@ -177,8 +182,8 @@ impl Map {
         }
     }
 
-    /// Builds a map from entries whose keys the caller knows to be different.
-    fn from_unique(entries: Vec<Entry>) -> Self {
+    /// Builds a map from entries whose keys the caller knows to be different; quicker than collecting them.
+    pub fn from_unique(entries: Vec<Entry>) -> Self {
         if entries.len() <= SMALL {
             Self(Repr::Small(entries.into()))
         } else {
@@ -207,6 +212,13 @@ impl Map {
         }
     }
 
+    fn place_of(&self, key: &Key) -> Option<usize> {
+        match &self.0 {
+            Repr::Small(entries) => entries.iter().position(|(known, _)| known == key),
+            Repr::Large(large) => large.places.get(key).copied(),
+        }
+    }
+
     fn append(&mut self, key: Key, value: Value) {
         if let Repr::Large(large) = &mut self.0 {
             let large = Arc::make_mut(large);
@@ -231,7 +243,7 @@ impl PartialEq for Map {
         }
         mine.iter().enumerate().all(|(place, (key, value))| match &others[place] {
             (other_key, other_value) if other_key == key => other_value == value,
-            _ => other.get(key) == Some(value),
+            _ => other.value_of(key) == Some(value),
         })
     }
 }

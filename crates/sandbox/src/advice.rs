@@ -83,8 +83,9 @@ pub(crate) fn on_update(resource: &Resource, old: &Object, object: &Object, warn
 
 fn on_pods(resource: &Resource, object: &Object, warnings: &mut Vec<String>) {
     let Some(Template { metadata, spec }) = crate::validation::template_of(resource, object) else { return };
-    for (key, words) in OLD_LABELS {
-        let label = spec.at("nodeSelector").key(key);
+    let node_selector = spec.at("nodeSelector");
+    for (key, words) in OLD_LABELS.iter().filter(|_| node_selector.is_set()) {
+        let label = node_selector.key(key);
         if label.is_set() {
             warnings.push(format!("{}: {words}", label.path));
         }
@@ -140,11 +141,11 @@ fn doubles(spec: &Field<'_>, warnings: &mut Vec<String>) {
 
 fn environment(container: &Field<'_>, warnings: &mut Vec<String>) {
     let all = container.at("env").items();
-    for (place, variable) in all.iter().enumerate() {
-        let name = variable.at("name").text();
+    let names: Vec<&str> = all.iter().map(|variable| variable.at("name").text()).collect();
+    for (place, (variable, &name)) in all.iter().zip(&names).enumerate() {
         // A value that uses the earlier one is meant.
-        let uses = variable.at("value").text().contains(&format!("$({name})"));
-        if !uses && all[..place].iter().any(|other| other.at("name").text() == name) {
+        let uses = || variable.at("value").text().contains(&format!("$({name})"));
+        if names[..place].contains(&name) && !uses() {
             warnings.push(format!(
                 "{}: hides previous definition of {}, which may be dropped when using apply",
                 variable.path,
@@ -164,18 +165,18 @@ fn environment(container: &Field<'_>, warnings: &mut Vec<String>) {
 }
 
 fn ports(spec: &Field<'_>, warnings: &mut Vec<String>) {
-    let mut known: Vec<(i64, &str, &str, i64, String)> = Vec::new();
+    let mut known: Vec<(i64, &str, &str, i64, Field<'_>)> = Vec::new();
     for port in spec.at("containers").items().iter().flat_map(|container| container.at("ports").items()) {
         let part = |key: &str| port.at(key);
         let (number, protocol) = (part("containerPort").number(), part("protocol").text());
         let (ip, host) = (part("hostIP").text(), part("hostPort").number());
         let other = known.iter().find(|other| other.0 == number && other.1 == protocol);
-        if let Some((_, _, other_ip, other_host, path)) = other {
+        if let Some((_, _, other_ip, other_host, first)) = other {
             let word = if (ip, host) == (*other_ip, *other_host) { "duplicate" } else { "overlapping" };
             if host == 0 || *other_host == 0 || word == "duplicate" {
-                warnings.push(format!("{}: {word} port definition with {path}", port.path));
+                warnings.push(format!("{}: {word} port definition with {}", port.path, first.path));
             }
         }
-        known.push((number, protocol, ip, host, port.path.clone()));
+        known.push((number, protocol, ip, host, port));
     }
 }

@@ -1,7 +1,11 @@
 //! What the server serves: the built-in resources from a recorded discovery, and those of CRDs.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
+use lockstep_merge::apply::Typed;
 use lockstep_object::{Value, from_json};
 
 use crate::build::{list_at, text_at};
@@ -28,6 +32,8 @@ pub(crate) struct Resource {
     pub(crate) storage_version_hash: String,
     /// What the CRD says, if it is a custom resource.
     pub(crate) custom: Option<Arc<crate::crd::Custom>>,
+    /// An object with nothing in it, if it is a built-in resource; made when it is first needed.
+    pub(crate) empty: OnceLock<Typed>,
 }
 
 /// What is below an object: `status`, `scale`, `log`.
@@ -191,6 +197,7 @@ fn built_in(entry: &Value, entries: &[Value], group: &str, version: &str) -> Res
         store: store_name(group, plural),
         storage_version_hash: own(entry, "storageVersionHash"),
         custom: None,
+        empty: OnceLock::new(),
     }
 }
 

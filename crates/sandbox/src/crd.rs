@@ -1,6 +1,9 @@
 //! Custom resource definitions: from stored definitions to served resources, and decoding by their schemas.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use lockstep_object::{Map, Object, Value};
@@ -325,6 +328,7 @@ fn resources_of(definition: &Value) -> Vec<Resource> {
                 definition_version: digest.clone(),
                 rules,
             })),
+            empty: OnceLock::new(),
             kind,
             plural,
         })

@@ -46,7 +46,7 @@ impl Server {
 
     fn delete_options(&self, call: &Call<'_>) -> Outcome<DeleteOptions> {
         if call.request.body.is_empty() {
-            return DeleteOptions::parse(None, &call.query);
+            return DeleteOptions::parse(None, call.query);
         }
         let json = crate::writing::media_type(call) != "application/yaml";
         let document = if json {
@@ -63,7 +63,7 @@ impl Server {
             );
             return Err(Failure::bad_request(text));
         }
-        DeleteOptions::parse(Some(&document.value), &call.query)
+        DeleteOptions::parse(Some(&document.value), call.query)
     }
 
     /// Deletes an object, or marks it for deletion if somebody holds it.
@@ -142,7 +142,7 @@ impl Server {
     }
 
     pub(crate) fn delete_collection(&mut self, call: &mut Call<'_>) -> Outcome<Reply> {
-        let list = ListOptions::parse(&call.query)?;
+        let list = ListOptions::parse(call.query)?;
         check_fields(&call.resource, &list.fields)?;
         let options = self.delete_options(call)?;
         let resource = call.resource.clone();

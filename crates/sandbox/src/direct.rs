@@ -1,5 +1,7 @@
 //! The server without HTTP and without a runtime, for simulations that hold the time themselves.
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 
 use crate::{
@@ -64,6 +66,7 @@ impl Request {
             headers,
             body: body.into(),
             certificate: Some(User::new("admin", &["system:masters"])),
+            parsed: OnceLock::new(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     future::Future,
     pin::Pin,
+    sync::OnceLock,
     task::{Context, Poll},
 };
 
@@ -92,6 +93,7 @@ impl SandboxService {
             headers,
             body,
             certificate: self.user.clone(),
+            parsed: OnceLock::new(),
         }))
     }
 }

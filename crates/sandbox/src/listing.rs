@@ -119,6 +119,8 @@ impl Iterator for Pieces {
             return None;
         }
         let mut piece = std::mem::take(&mut self.head);
+        // No object is smaller than a few hundred bytes.
+        piece.reserve(PIECE.min(512 * self.items.len()));
         while piece.len() < PIECE {
             let Some(stored) = self.items.next() else {
                 piece.push_str(std::mem::take(&mut self.tail));

@@ -4,16 +4,20 @@
 //! the eleventh updater pushes the oldest into `ancient-changes`, an object that nobody tracked gets
 //! `before-first-apply` at its first apply, and `kubectl`'s own apply settles with its client-side one.
 
-use std::sync::LazyLock;
+use std::{
+    hash::BuildHasher,
+    sync::{LazyLock, Mutex, PoisonError},
+};
 
+use hashbrown::HashMap;
 use lockstep_merge::apply::{
-    ApplyError, Conflicts, Convert, Element, FieldSet, Identity, Managed, NotConverted, Operation, OwnedFields, Typed,
-    Updater,
+    ApplyError, Conflicts, Convert, Element, Entry, FieldSet, Identity, Managed, NotConverted, Operation, OwnedFields,
+    Typed, Updater,
 };
 use lockstep_object::{Gvk, Map, Object, Text, Value};
 
 use crate::{
-    build::map,
+    build::{map, text_at},
     catalog::{Catalog, Resource},
     server::{Call, Server},
     status::{Failure, Outcome},
@@ -187,11 +191,43 @@ fn live_or_new(old: Option<&Object>, new: &Object, subresource: bool) -> (Manage
     }
 }
 
-pub(crate) fn store(object: &mut Object, managed: &Managed, times: &Times) {
+pub(crate) fn store(server: &Server, object: &mut Object, managed: &Managed, times: &Times) {
     if managed.is_empty() {
         object.metadata_mut().remove("managedFields");
     } else {
-        object.metadata_mut().insert("managedFields", managed.to_value(times));
+        let kind = object.kind().to_owned();
+        let entries = managed.to_value_by(times, |entry| server.printed.fields(&kind, entry));
+        object.metadata_mut().insert("managedFields", entries);
+    }
+}
+
+/// The `fieldsV1` that were written last, by kind and manager. Managers write the same fields again and again, a fleet of
+/// similar objects above all: what is equal is printed once and shares its memory, a third of what an object takes.
+#[derive(Debug, Default)]
+pub(crate) struct Printed(Mutex<HashMap<u64, Value>>);
+
+/// How many are remembered.
+const MOST_PRINTED: usize = 1024;
+/// How many fields one that is remembered may have: about 100 bytes each.
+const MOST_FIELDS: usize = 500;
+
+impl Printed {
+    /// Returns what `fieldsV1` of an entry is.
+    fn fields(&self, kind: &str, entry: &Entry) -> Value {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Two that fall together take each other's place.
+        let key = known.hasher().hash_one((kind, &entry.identity));
+        if let Some(fields) = known.get(&key).filter(|fields| entry.fields.is_value(fields)) {
+            return fields.clone();
+        }
+        if known.len() >= MOST_PRINTED {
+            known.clear();
+        }
+        let fields = entry.fields.to_value();
+        if entry.fields.len() <= MOST_FIELDS {
+            known.insert(key, fields.clone());
+        }
+        fields
     }
 }
 
@@ -227,7 +263,7 @@ pub(crate) fn record(
     let (managed, times) = live_or_new(old, new, !subresource.is_empty());
     let result = update(server, resource, subresource, manager, time, old, new, managed, times);
     match result {
-        Some((managed, times)) => store(new, &managed, &times),
+        Some((managed, times)) => store(server, new, &managed, &times),
         None => {
             if let Some(entries) = old.and_then(|old| old.at(&["metadata", "managedFields"])) {
                 new.metadata_mut().insert("managedFields", entries.clone());
@@ -256,10 +292,10 @@ fn update(
     let versions = Versions { server, resource };
     let updater = updater(&versions, resource, subresource);
     let before = match old {
-        Some(old) => versions::show(resource, old),
+        Some(old) => typed(server, resource, versions::show(resource, old), true),
         None => empty(server, resource),
     };
-    let before = typed(server, resource, before, true).ok()?;
+    let before = before.ok()?;
     let after = typed(server, resource, new.to_value(), true).ok()?;
     let managed = updater.update(&before, &after, &resource.api_version(), &managed, CURRENT).ok()?;
     let mut managed = strip(managed);
@@ -278,12 +314,16 @@ fn update(
 }
 
 /// An object of the kind with nothing in it.
-fn empty(server: &Server, resource: &Resource) -> Value {
+fn empty(server: &Server, resource: &Resource) -> Result<Typed, String> {
+    if let Some(known) = resource.empty.get() {
+        return Ok(known.clone());
+    }
     let bare = Object::new(map! { "apiVersion" => resource.api_version(), "kind" => resource.kind.as_str() });
     if resource.is_custom() {
-        return bare.into_value();
+        return typed(server, resource, bare.into_value(), true);
     }
-    crate::decode::zero_fields(server, resource, bare).into_value()
+    let made = typed(server, resource, crate::decode::zero_fields(server, resource, bare).into_value(), true)?;
+    Ok(resource.empty.get_or_init(|| made).clone())
 }
 
 /// Joins the oldest updaters when there are too many.
@@ -333,6 +373,18 @@ pub(crate) fn apply(server: &Server, write: &Write<'_>, old: Option<&Object>, ap
     if applied.at(&["metadata", "managedFields"]).is_some_and(|fields| !fields.is_null()) {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
+    let config = typed(server, resource, applied.to_value(), false).map_err(|error| {
+        Failure::plain(format!("failed to create typed patch object ({}): {error}", names(applied)))
+    })?;
+    let live = match old {
+        Some(old) => typed(server, resource, versions::show(resource, old), true),
+        None => empty(server, resource),
+    };
+    let live = live
+        .map_err(|error| Failure::plain(format!("failed to create typed live object ({}): {error}", names(applied))))?;
+    if let Some(old) = old.filter(|old| is_repeated(write, old, &live, &config)) {
+        return Ok(Applied { object: old.to_value(), unchanged: true });
+    }
     let (mut managed, mut times) = old.and_then(decode).unwrap_or_default();
     let tracked = !managed.is_empty();
     if !tracked && let Some(old) = old {
@@ -341,26 +393,16 @@ pub(crate) fn apply(server: &Server, write: &Write<'_>, old: Option<&Object>, ap
             update(server, resource, &subresource, BEFORE_FIRST_APPLY, &time, None, old, Managed::new(), Times::new());
         (managed, times) = first.unwrap_or_default();
     }
-    let live = match old {
-        Some(old) => versions::show(resource, old),
-        None => empty(server, resource),
-    };
-    let (kept, now) = (old.cloned(), write.moment.seconds());
-    let config = typed(server, resource, applied.to_value(), false).map_err(|error| {
-        Failure::plain(format!("failed to create typed patch object ({}): {error}", names(applied)))
-    })?;
-    let live_typed = typed(server, resource, live.clone(), true)
-        .map_err(|error| Failure::plain(format!("failed to create typed live object ({}): {error}", names(applied))))?;
     let versions = Versions { server, resource };
     let updater = updater(&versions, resource, &subresource);
     let key = identity(&write.options.manager, Operation::Apply, resource, &subresource).key();
     let force = write.options.force == Some(true);
     let version = resource.api_version();
-    let mut result = updater.apply(&live_typed, &config, &version, &managed, &key, force);
+    let mut result = updater.apply(&live, &config, &version, &managed, &key, force);
     if let (Err(ApplyError::Conflicts(conflicts)), "kubectl") = (&result, write.options.manager.as_str()) {
-        let rest = foreign_conflicts(server, resource, kept.as_ref(), conflicts);
+        let rest = foreign_conflicts(server, resource, old, conflicts);
         result = if rest.0.is_empty() {
-            updater.apply(&live_typed, &config, &version, &managed, &key, true)
+            updater.apply(&live, &config, &version, &managed, &key, true)
         } else {
             Err(ApplyError::Conflicts(rest))
         };
@@ -373,9 +415,9 @@ pub(crate) fn apply(server: &Server, write: &Write<'_>, old: Option<&Object>, ap
     let unchanged = tracked && outcome.object.is_none() && managers == managed;
     let changed = outcome.object.is_some();
     if changed {
-        times.insert(key, Text::from(now.as_str()));
+        times.insert(key, Text::from(write.moment.seconds()));
     }
-    let value = outcome.object.unwrap_or_else(|| without_managed(live));
+    let value = outcome.object.unwrap_or_else(|| live.into_value());
     let mut object = Object::try_from(value).unwrap_or_default();
     if write.options.manager == "kubectl" && object.annotation(LAST_APPLIED).is_some() {
         let mut remembered = applied.clone();
@@ -387,8 +429,37 @@ pub(crate) fn apply(server: &Server, write: &Write<'_>, old: Option<&Object>, ap
         let text = format!("{}\n", lockstep_object::to_json_html_safe(&remembered));
         object.set_annotation(LAST_APPLIED, &text);
     }
-    store(&mut object, &managers, &times);
+    store(server, &mut object, &managers, &times);
     Ok(Applied { object: object.into_value(), unchanged })
+}
+
+/// Tells whether a manager applies once more what is there, which is the usual apply: its fields are those of its entry
+/// and have the values of the object. Such an apply changes nothing, so nobody else's entry has to be read.
+fn is_repeated(write: &Write<'_>, old: &Object, live: &Typed, config: &Typed) -> bool {
+    let resource = &*write.resource;
+    // The schema of a custom resource may be another one than when the entries were written.
+    if resource.is_custom() || write.subresource.is_some() || !versions::is_stored_form(resource, old) {
+        return false;
+    }
+    let entries = old.at(&["metadata", "managedFields"]).and_then(Value::as_list).map(|list| &**list);
+    let entries = entries.unwrap_or_default();
+    let version = resource.api_version();
+    let is_own = |entry: &&Value| {
+        text_at(entry, &["operation"]) == Operation::Apply.as_str()
+            && text_at(entry, &["manager"]) == write.options.manager
+            && text_at(entry, &["subresource"]).is_empty()
+    };
+    if entries.iter().any(|entry| text_at(entry, &["apiVersion"]) != version) {
+        return false;
+    }
+    let Some(fields) = entries.iter().find(is_own).and_then(|entry| entry.get("fieldsV1")) else { return false };
+    let set = config.field_set().map(|set| set.recursive_difference(&reset_fields(resource, "")).difference(&STRIPPED));
+    // A merge that changes nothing gives back the same memory.
+    let unchanged = |merged: &Typed| match (merged.value(), live.value()) {
+        (Value::Map(merged), Value::Map(live)) => merged.shares(live),
+        _ => false,
+    };
+    set.is_ok_and(|set| set.is_value(fields)) && live.merge(config).is_ok_and(|merged| unchanged(&merged))
 }
 
 /// The conflicts that a client-side apply of the same values does not explain.

@@ -55,7 +55,7 @@ impl Server {
         if kind == PatchKind::Apply {
             return self.apply(call);
         }
-        let options = WriteOptions::parse(&call.query, WriteKind::Patch, call.agent())?;
+        let options = WriteOptions::parse(call.query, WriteKind::Patch, call.agent())?;
         let existing = self.find(call)?;
         let shown = versions::show(&call.resource, &existing.object);
         let target = BodyKind {
@@ -160,7 +160,7 @@ impl Server {
 
     /// Server-side apply.
     fn apply(&mut self, call: &mut Call<'_>) -> Outcome<(u16, Object)> {
-        let options = WriteOptions::parse(&call.query, WriteKind::Apply, call.agent())?;
+        let options = WriteOptions::parse(call.query, WriteKind::Apply, call.agent())?;
         let applied = read_apply(call, options.validation)?;
         let existing = self.store.get(&call.resource.store, call.namespace(), call.name()).cloned();
         if existing.is_none() {
@@ -190,6 +190,8 @@ impl Server {
             crate::advice::on_update(&resource, old, old, &mut write.warnings);
             return Ok((200, old.clone()));
         }
+        // What the result shares with it would be copied when it is written.
+        drop(applied);
         let mut merged = self.settle(&resource, outcome.object)?;
         merged.metadata_mut().insert("name", write.name.as_str());
         if resource.namespaced {

@@ -63,7 +63,7 @@ impl Server {
     }
 
     pub(crate) fn list(&mut self, call: &mut Call<'_>) -> Outcome<Reply> {
-        let options = ListOptions::parse(&call.query)?;
+        let options = ListOptions::parse(call.query)?;
         check_fields(&call.resource, &options.fields)?;
         let page = self.page(&call.resource, call.path.namespace.as_deref(), &options)?;
         let mut metadata = Map::new();

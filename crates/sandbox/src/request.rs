@@ -1,5 +1,7 @@
 //! What a request asks for: path, query and headers taken apart.
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 use http::HeaderMap;
 
@@ -18,6 +20,8 @@ pub struct Request {
     pub body: Bytes,
     /// The user that the client's certificate names, if it sent one that our CA signed.
     pub certificate: Option<crate::access::User>,
+    /// Path and query taken apart, when somebody first asked.
+    pub(crate) parsed: OnceLock<(Target, Query)>,
 }
 
 impl Request {
@@ -25,8 +29,17 @@ impl Request {
         self.headers.get(name)?.to_str().ok()
     }
 
-    pub(crate) fn query(&self) -> Query {
-        Query(parse_query(&self.query))
+    pub(crate) fn query(&self) -> &Query {
+        &self.parsed().1
+    }
+
+    /// What the path means.
+    pub(crate) fn target(&self) -> &Target {
+        &self.parsed().0
+    }
+
+    fn parsed(&self) -> &(Target, Query) {
+        self.parsed.get_or_init(|| (target(&self.path), Query(parse_query(&self.query))))
     }
 }
 
@@ -111,7 +124,7 @@ pub(crate) enum Target {
 }
 
 /// Takes a path apart.
-pub(crate) fn target(path: &str) -> Target {
+fn target(path: &str) -> Target {
     let segments: Vec<String> = path.trim_start_matches('/').split('/').map(|part| decode(part, false)).collect();
     let mut parts: &[String] = &segments;
     if parts.last().is_some_and(String::is_empty) {

@@ -18,7 +18,7 @@ pub(crate) fn is_review(resource: &Resource) -> bool {
 
 impl Server {
     pub(crate) fn review(&mut self, call: &mut Call<'_>) -> Outcome<Reply> {
-        let options = WriteOptions::parse(&call.query, WriteKind::Create, call.agent())?;
+        let options = WriteOptions::parse(call.query, WriteKind::Create, call.agent())?;
         let mut object = self.decode_body(call, options.validation)?;
         let spec = object.root().get("spec").cloned().unwrap_or_default();
         let status = match call.resource.plural.as_str() {

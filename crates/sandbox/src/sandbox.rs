@@ -1,7 +1,7 @@
 //! The running server: the value of [`crate::server`] behind a lock, with a clock and a seed.
 
 use std::{
-    collections::BTreeMap,
+    borrow::Cow,
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use hashbrown::{Equivalent, HashMap};
 use jiff::Timestamp;
 
 use crate::{
@@ -84,6 +85,30 @@ pub struct RequestCount {
     pub count: u64,
 }
 
+/// Method, verb, resource and agent of requests that are counted together.
+type CountKey = (String, String, String, String);
+
+/// A [`CountKey`] that borrows, to find a count without copies.
+#[derive(Hash)]
+struct Asked<'a> {
+    method: &'a str,
+    verb: &'a str,
+    resource: &'a str,
+    agent: &'a str,
+}
+
+impl Asked<'_> {
+    fn to_key(&self) -> CountKey {
+        (self.method.to_owned(), self.verb.to_owned(), self.resource.to_owned(), self.agent.to_owned())
+    }
+}
+
+impl Equivalent<CountKey> for Asked<'_> {
+    fn equivalent(&self, (method, verb, resource, agent): &CountKey) -> bool {
+        self.method == method && self.verb == verb && self.resource == resource && self.agent == agent
+    }
+}
+
 /// A Kubernetes API server. Clones share it.
 #[derive(Clone)]
 pub struct Sandbox {
@@ -96,7 +121,7 @@ pub(crate) struct Inner {
     clock: Clock,
     admin_token: String,
     faults: RwLock<Option<FaultHook>>,
-    counts: Mutex<BTreeMap<(String, String, String, String), u64>>,
+    counts: Mutex<HashMap<CountKey, u64>>,
     pub(crate) wake: Arc<Signal>,
     pub(crate) tls: crate::tls::Identity,
     keep: Option<crate::keep::Keep>,
@@ -265,15 +290,16 @@ impl Sandbox {
     /// Returns how often each kind of request came, by method, verb, resource and agent.
     pub fn requests(&self) -> Vec<RequestCount> {
         let counts = self.inner.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry =
-            |((method, verb, resource, agent), count): (&(String, String, String, String), &u64)| RequestCount {
-                method: method.clone(),
-                verb: verb.clone(),
-                resource: resource.clone(),
-                agent: agent.clone(),
-                count: *count,
-            };
-        counts.iter().map(entry).collect()
+        let entry = |((method, verb, resource, agent), count): (&CountKey, &u64)| RequestCount {
+            method: method.clone(),
+            verb: verb.clone(),
+            resource: resource.clone(),
+            agent: agent.clone(),
+            count: *count,
+        };
+        let mut entries: Vec<RequestCount> = counts.iter().map(entry).collect();
+        entries.sort();
+        entries
     }
 
     /// Forgets the counts.
@@ -287,23 +313,25 @@ impl Sandbox {
     }
 
     pub(crate) fn count(&self, request: &Request) {
-        let (verb, resource) = match crate::request::target(&request.path) {
+        let (verb, resource) = match request.target() {
             crate::request::Target::Resource(path) => {
-                let verb = crate::server::verb_of(request, &path, &request.query());
+                let verb = crate::server::verb_of(request, path, request.query());
                 let resource = match &path.subresource {
-                    Some(sub) => format!("{}/{sub}", path.resource),
-                    None => path.resource,
+                    Some(sub) => Cow::Owned(format!("{}/{sub}", path.resource)),
+                    None => Cow::Borrowed(path.resource.as_str()),
                 };
-                (verb.to_owned(), resource)
+                (verb, resource)
             }
-            _ => (String::new(), String::new()),
+            _ => ("", Cow::Borrowed("")),
         };
-        let agent = request.header("user-agent").unwrap_or_default().to_owned();
-        let key = (request.method.clone(), verb, resource, agent);
+        let agent = request.header("user-agent").unwrap_or_default();
+        let asked = Asked { method: &request.method, verb, resource: &resource, agent };
         let mut counts = self.inner.counts.lock().unwrap_or_else(PoisonError::into_inner);
         // Resources and agents come from outside: what would be kept of them is bounded.
-        if counts.len() < 10_000 || counts.contains_key(&key) {
-            *counts.entry(key).or_default() += 1;
+        if let Some(count) = counts.get_mut(&asked) {
+            *count += 1;
+        } else if counts.len() < 10_000 {
+            counts.insert(asked.to_key(), 1);
         }
     }
 

@@ -4,7 +4,7 @@
 //! manager who owns them owns `spec.replicas` of the Scale, and who takes them through the Scale takes them from the
 //! object's managers, with an entry that has no time.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use lockstep_merge::apply::{Element, FieldSet, Managed, OwnedFields};
 use lockstep_object::{Map, Object, Value};
@@ -30,7 +30,7 @@ impl Server {
     }
 
     pub(crate) fn update_scale(&mut self, call: &mut Call<'_>) -> Outcome<Reply> {
-        let options = WriteOptions::parse(&call.query, WriteKind::Update, call.agent())?;
+        let options = WriteOptions::parse(call.query, WriteKind::Update, call.agent())?;
         let scale = self.decode_body(call, options.validation)?;
         let parent = self.find(call)?.object.clone();
         let shown = self.owned_scale(&call.resource, &parent);
@@ -42,12 +42,12 @@ impl Server {
         let parent = self.find(call)?.object.clone();
         let shown = self.owned_scale(&call.resource, &parent);
         if kind == PatchKind::Apply {
-            let options = WriteOptions::parse(&call.query, WriteKind::Apply, call.agent())?;
+            let options = WriteOptions::parse(call.query, WriteKind::Apply, call.agent())?;
             let value = crate::patching::read_apply(call, options.validation)?;
             let applied = crate::patching::check_applied(call, &self.body_kind(call), value)?;
             return self.write_scale(call, options, &parent, &shown, Change::Apply(applied));
         }
-        let options = WriteOptions::parse(&call.query, WriteKind::Patch, call.agent())?;
+        let options = WriteOptions::parse(call.query, WriteKind::Patch, call.agent())?;
         let target = self.body_kind(call);
         let decoded = self.patched(call, kind, &shown.to_value(), &target, options.validation)?;
         self.write_scale(call, options, &parent, &shown, Change::Update(decoded.object))
@@ -103,7 +103,7 @@ impl Server {
                 owners.insert(key.clone(), owning(&scale_path(), API_VERSION, fields.applied));
             }
         }
-        managed::store(&mut scale, &owners, &times);
+        managed::store(self, &mut scale, &owners, &times);
         scale
     }
 
@@ -127,7 +127,7 @@ impl Server {
                 kept.insert(key.clone(), owning(&path, &resource.api_version(), fields.applied));
             }
         }
-        managed::store(object, &kept, &times);
+        managed::store(self, object, &kept, &times);
     }
 
     /// Returns where the replicas are in a version of the kind; `None` if it is not served.
@@ -153,6 +153,7 @@ fn scale_resource(parent: &Resource) -> Resource {
         version: "v1".to_owned(),
         kind: "Scale".to_owned(),
         custom: None,
+        empty: OnceLock::new(),
         ..parent.clone()
     }
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use lockstep_object::{Map, Value, to_json, to_json_pretty, yaml};
+use lockstep_object::{Map, Value, to_json, to_json_pretty, write_json, yaml};
 use lockstep_schema::SchemaSet;
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     listing::Pieces,
     moment::Moment,
     negotiate::{Accepted, Encoding, accepted},
-    request::{Query, Request, ResourcePath, Target, target},
+    request::{Query, Request, ResourcePath, Target},
     status::{Failure, Outcome},
     store::Store,
     watching::Watch,
@@ -20,6 +20,9 @@ use crate::{
 
 /// The largest body that is read: what etcd takes.
 pub(crate) const BODY_LIMIT: usize = 3 * 1024 * 1024;
+
+/// What the JSON of most objects takes.
+const USUAL: usize = 4096;
 
 /// What the server is told when it starts.
 #[derive(Clone, Debug)]
@@ -44,6 +47,7 @@ pub(crate) struct Server {
     pub(crate) access: Access,
     pub(crate) types: crate::decode::Types,
     pub(crate) controllers: crate::controllers::Memory,
+    pub(crate) printed: crate::managed::Printed,
 }
 
 /// An answer.
@@ -68,8 +72,8 @@ pub(crate) enum ReplyBody {
 /// A request for a resource that is known, by a user who may.
 pub(crate) struct Call<'a> {
     pub(crate) request: &'a Request,
-    pub(crate) query: Query,
-    pub(crate) path: ResourcePath,
+    pub(crate) query: &'a Query,
+    pub(crate) path: &'a ResourcePath,
     pub(crate) resource: Arc<Resource>,
     pub(crate) user: User,
     pub(crate) accepted: Accepted,
@@ -129,7 +133,11 @@ impl Reply {
     /// Encodes a value as the client accepts it.
     pub(crate) fn value(code: u16, accepted: Accepted, value: &Value) -> Self {
         let body = match accepted.encoding {
-            Encoding::Json => to_json(value),
+            Encoding::Json => {
+                let mut text = String::with_capacity(USUAL);
+                write_json(&mut text, value);
+                text
+            }
             Encoding::Pretty => to_json_pretty(value, "  "),
             Encoding::Yaml => yaml::print(value),
         };
@@ -162,6 +170,7 @@ impl Server {
             access,
             types,
             controllers: crate::controllers::Memory::default(),
+            printed: crate::managed::Printed::default(),
         }
     }
 
@@ -177,12 +186,11 @@ impl Server {
     fn route(&mut self, request: &Request, moment: &mut Moment) -> Outcome<Reply> {
         let user = self.authenticate(request, moment)?;
         let query = request.query();
-        let target = target(&request.path);
-        let Target::Resource(path) = target else {
+        let Target::Resource(path) = request.target() else {
             self.authorize_path(&user, request)?;
-            return self.document(request, &target);
+            return self.document(request, request.target());
         };
-        self.authorize_resource(&user, request, &query, &path)?;
+        self.authorize_resource(&user, request, query, path)?;
         let resource = self.catalog.resource(&path.group, &path.version, &path.resource).cloned();
         let Some(resource) = resource else {
             let known = self
@@ -191,12 +199,12 @@ impl Server {
                 .is_some_and(|group| group.versions.iter().all(|v| v.resources.iter().all(|r| !r.is_custom())));
             return if known { Err(Failure::no_such_resource()) } else { Ok(page_not_found()) };
         };
-        if let Err(failure) = check_shape(&resource, &path) {
+        if let Err(failure) = check_shape(&resource, path) {
             // Custom resources are served by another handler, which has no Status for unknown paths.
             return if resource.is_custom() && failure.code() == 404 { Ok(page_not_found()) } else { Err(failure) };
         }
-        let verb = verb_of(request, &path, &query);
-        check_verb(&resource, &path, verb)?;
+        let verb = verb_of(request, path, query);
+        check_verb(&resource, path, verb)?;
         let pretty = query.flag("pretty");
         let accepted = accepted(request.header("accept"), pretty)?;
         let warnings = self.resource_warnings(&resource);

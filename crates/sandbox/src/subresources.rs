@@ -26,7 +26,7 @@ impl Server {
             ("log", _) => self.log(call),
             ("eviction", "create") => self.evict(call),
             ("binding", "create") => {
-                let options = WriteOptions::parse(&call.query, WriteKind::Create, call.agent())?;
+                let options = WriteOptions::parse(call.query, WriteKind::Create, call.agent())?;
                 let binding = self.decode_body(call, options.validation)?;
                 self.bind(call, binding)
             }
@@ -83,14 +83,14 @@ impl Server {
     }
 
     fn evict(&mut self, call: &mut Call<'_>) -> Outcome<Reply> {
-        let options = WriteOptions::parse(&call.query, WriteKind::Create, call.agent())?;
+        let options = WriteOptions::parse(call.query, WriteKind::Create, call.agent())?;
         let eviction = self.decode_body(call, options.validation)?;
         if eviction.name() != call.name() && !eviction.name().is_empty() {
             return Err(Failure::bad_request("name in URL does not match name in Eviction object"));
         }
         let pod = self.find(call)?;
         let value = eviction.root().get("deleteOptions").cloned();
-        let mut delete = DeleteOptions::parse(value.as_ref().or(Some(&Value::Map(Map::new()))), &call.query)?;
+        let mut delete = DeleteOptions::parse(value.as_ref().or(Some(&Value::Map(Map::new()))), call.query)?;
         delete.dry_run |= options.dry_run;
         let namespace = call.namespace().to_owned();
         self.spend_budget(&namespace, &pod.object, delete.dry_run, call.moment)?;
@@ -103,7 +103,7 @@ impl Server {
     }
 
     fn token_request(&mut self, call: &mut Call<'_>) -> Outcome<Reply> {
-        let options = WriteOptions::parse(&call.query, WriteKind::Create, call.agent())?;
+        let options = WriteOptions::parse(call.query, WriteKind::Create, call.agent())?;
         let mut request = self.decode_body(call, options.validation)?;
         let account = self.find(call)?;
         let spec = request.root().get("spec").cloned().unwrap_or_default();

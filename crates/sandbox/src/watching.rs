@@ -63,7 +63,7 @@ pub(crate) enum Next {
 
 impl Server {
     pub(crate) fn watch(&mut self, call: &mut Call<'_>) -> Outcome<Reply> {
-        let mut options = ListOptions::parse(&call.query)?;
+        let mut options = ListOptions::parse(call.query)?;
         options.watch = true;
         check_fields(&call.resource, &options.fields)?;
         let asked = options.version.as_deref().map(parse_version).transpose().map_err(Failure::plain)?;

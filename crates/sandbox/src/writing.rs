@@ -167,7 +167,7 @@ impl Server {
         if crate::reviews::is_review(&call.resource) {
             return self.review(call);
         }
-        let options = WriteOptions::parse(&call.query, WriteKind::Create, call.agent())?;
+        let options = WriteOptions::parse(call.query, WriteKind::Create, call.agent())?;
         let object = self.decode_body(call, options.validation)?;
         let object = place_in_namespace(call, object)?;
         if call.resource.is("", "bindings") {
@@ -184,7 +184,10 @@ impl Server {
     /// Creates an object that is decoded and stands in its namespace; returns it as stored.
     pub(crate) fn create_object(&mut self, write: &mut Write<'_>, mut object: Object) -> Outcome<Object> {
         let resource = write.resource.clone();
-        crate::defaults::apply(&resource, &mut object);
+        // What was applied has its defaults.
+        if !write.applied {
+            crate::defaults::apply(&resource, &mut object);
+        }
         self.fill_metadata(write, &mut object)?;
         if !write.applied {
             managed::on_write(self, write, None, &mut object);
@@ -230,7 +233,7 @@ impl Server {
     }
 
     pub(crate) fn update(&mut self, call: &mut Call<'_>) -> Outcome<Reply> {
-        let options = WriteOptions::parse(&call.query, WriteKind::Update, call.agent())?;
+        let options = WriteOptions::parse(call.query, WriteKind::Update, call.agent())?;
         let object = self.decode_body(call, options.validation)?;
         let object = place_in_namespace(call, object)?;
         let sent_name = object.name().to_owned();
@@ -326,15 +329,14 @@ impl Server {
     }
 
     /// Brings an object of a built-in kind into the form in which storage gives it back.
-    fn without_empty_lists(&self, resource: &Resource, object: Object) -> Object {
+    fn without_empty_lists(&self, resource: &Resource, mut object: Object) -> Object {
         if resource.is_custom() || resource.group == "apiextensions.k8s.io" {
             return object;
         }
         let (group, version) = object.api_version().rsplit_once('/').unwrap_or(("", object.api_version()));
         let Some(root) = self.types.root(group, version, object.kind()) else { return object };
-        let mut map = object.root().clone();
-        crate::decode::forget_empty_lists(&self.types, &root, &mut map);
-        Object::new(map)
+        crate::decode::forget_empty_lists(&self.types, &root, object.root_mut());
+        object
     }
 
     fn is_finished_deletion(&self, resource: &Resource, object: &Object) -> bool {

@@ -144,6 +144,48 @@ async fn two_appliers_of_one_field_conflict() {
     assert_eq!(message, "Apply failed with 1 conflict: conflict with \"one\": .data.x");
 }
 
+/// Two hours pass between two requests, so a write would show in the times.
+#[tokio::test]
+async fn what_is_applied_again_changes_nothing_and_what_differs_does() {
+    let hours = std::sync::Arc::new(std::sync::atomic::AtomicI64::new(0));
+    let passing = hours.clone();
+    let clock: lockstep_sandbox::Clock = std::sync::Arc::new(move || {
+        let seconds = passing.fetch_add(7200, std::sync::atomic::Ordering::Relaxed);
+        jiff::Timestamp::from_second(seconds).unwrap()
+    });
+    let sandbox = Sandbox::new(Options { seed: Some(1), clock: Some(clock), ..Options::default() }).unwrap();
+    let one = TARGET.replace("REPLICAS", "1");
+    let reordered =
+        one.replace(r#""apiVersion":"apps/v1","kind":"Deployment","#, r#""kind":"Deployment","apiVersion":"apps/v1","#);
+    let fewer = one.replace(r#""replicas":1,"#, "");
+    let stale = one.replace(r#""name":"web"},"spec":{"rep"#, r#""name":"web","resourceVersion":"1"},"spec":{"rep"#);
+    // Who applies, what, the status code, and whether it is a write.
+    let cases = [
+        ("one", &one, 201, true),
+        ("one", &one, 200, false),
+        ("one", &reordered, 200, false),
+        ("two", &one, 200, true),
+        ("one", &one, 200, false),
+        ("two", &one, 200, false),
+        ("two", &stale, 409, false),
+        ("two", &fewer, 200, true),
+        ("one", &one, 200, false),
+        ("one", &fewer, 200, true),
+        ("two", &fewer, 200, false),
+    ];
+    let path = "/apis/apps/v1/namespaces/default/deployments/web";
+    let mut known = Value::Null;
+    for (place, (manager, body, expect, writes)) in cases.into_iter().enumerate() {
+        let query = format!("{path}?fieldManager={manager}");
+        let (code, answer) = send(&sandbox, "PATCH", &query, "application/apply-patch+yaml", body).await;
+        assert_eq!(code, expect, "{place}: {answer:?}");
+        let now = get(&sandbox, path).await.1;
+        assert_eq!(now != known, writes, "{place}");
+        assert!(code > 201 || answer == now, "{place}");
+        known = now;
+    }
+}
+
 #[tokio::test]
 async fn a_deployment_becomes_available_when_the_controllers_step() {
     let clock: lockstep_sandbox::Clock = std::sync::Arc::new(|| "2026-01-01T00:00:00Z".parse().unwrap());

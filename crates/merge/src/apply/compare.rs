@@ -34,6 +34,11 @@ type Side<'v> = Option<&'v Value>;
 
 impl Walk<'_> {
     fn value(&mut self, left: Side<'_>, right: Side<'_>, of: &TypeRef) {
+        if let (Some(left), Some(right)) = (left, right)
+            && tree::shared(left, right)
+        {
+            return;
+        }
         let Some(resolved) = self.types.resolve(of) else { return self.found.add(unknown_type(of)) };
         if self.found.too_deep() {
             return;
@@ -108,12 +113,12 @@ impl Walk<'_> {
         let mut pairs: Vec<_> = left
             .iter()
             .flat_map(|map| map.iter())
-            .map(|(name, value)| (name, Some(value), right.and_then(|right| right.get(name))))
+            .map(|(name, value)| (name, Some(value), right.and_then(|right| right.value_of(name))))
             .collect();
         let added = right
             .iter()
             .flat_map(|map| map.iter())
-            .filter(|(name, _)| left.is_none_or(|left| !left.contains_key(name)));
+            .filter(|(name, _)| left.is_none_or(|left| left.value_of(name).is_none()));
         pairs.extend(added.map(|(name, value)| (name, None, Some(value))));
         for (name, a, b) in pairs {
             self.found.path.push(Element::Field(name.clone()));

@@ -1,8 +1,8 @@
 //! Path elements of field sets.
 
-use std::{cmp::Ordering, fmt};
+use std::{cmp::Ordering, fmt, sync::Arc};
 
-use lockstep_object::{Key, Value, from_json, to_json_html_safe};
+use lockstep_object::{Key, Map, Value, from_json, to_json_html_safe};
 
 use crate::{tree, words::quoted};
 
@@ -12,7 +12,7 @@ pub enum Element {
     /// A field of a map: `f:spec`.
     Field(Key),
     /// The item of a list with these keys, sorted by name: `k:{"name":"web"}`.
-    Item(Box<[(Key, Value)]>),
+    Item(Arc<[(Key, Value)]>),
     /// The item of a set: `v:"a"`.
     Value(Value),
     /// A position in a list: `i:3`.
@@ -55,13 +55,35 @@ impl Element {
         }
     }
 
-    /// Prints the form that `fieldsV1` holds.
-    pub(crate) fn print(&self) -> String {
+    /// Returns the form that `fieldsV1` holds; `text` is room for it.
+    pub(crate) fn print(&self, text: &mut String) -> Key {
+        text.clear();
         match self {
-            Self::Field(name) => format!("f:{name}"),
-            Self::Item(keys) => format!("k:{}", to_json_html_safe(&Value::Map(keys.iter().cloned().collect()))),
-            Self::Value(value) => format!("v:{}", to_json_html_safe(value)),
-            Self::Index(place) => format!("i:{place}"),
+            Self::Field(name) => {
+                text.push_str("f:");
+                text.push_str(name);
+            }
+            Self::Item(keys) => {
+                text.push_str("k:");
+                text.push_str(&to_json_html_safe(&Value::Map(Map::from_unique(keys.to_vec()))));
+            }
+            Self::Value(value) => {
+                text.push_str("v:");
+                text.push_str(&to_json_html_safe(value));
+            }
+            Self::Index(place) => {
+                text.push_str("i:");
+                text.push_str(&place.to_string());
+            }
+        }
+        Key::new(text)
+    }
+
+    /// Tells whether it is printed as this key.
+    pub(crate) fn prints_as(&self, key: &Key) -> bool {
+        match self {
+            Self::Field(name) => key.strip_prefix("f:").is_some_and(|rest| rest == name.as_str()),
+            _ => self.print(&mut String::new()) == *key,
         }
     }
 

@@ -101,24 +101,34 @@ impl Entry {
         Ok(Self { identity, time, fields })
     }
 
+    /// What the API server sorts entries by.
+    fn order(&self) -> (Operation, Option<&str>, &str, &str, &str) {
+        let Identity { manager, operation, api_version, subresource } = &self.identity;
+        (*operation, self.time.as_ref().map(Text::as_str), manager, api_version, subresource)
+    }
+
     /// Prints an entry, with the keys in the API server's order.
     pub fn to_value(&self) -> Value {
-        let mut map = Map::new();
-        let mut put = |name: &str, value: &str| {
-            if !value.is_empty() {
-                map.insert(name, value);
-            }
+        self.with_fields(self.fields.to_value())
+    }
+
+    fn with_fields(&self, fields: Value) -> Value {
+        let mut fields = Some(fields);
+        let Identity { manager, operation, api_version, subresource } = &self.identity;
+        let texts = [
+            ("manager", manager.as_str()),
+            ("operation", operation.as_str()),
+            ("apiVersion", api_version),
+            ("time", self.time.as_ref().map_or("", Text::as_str)),
+            ("fieldsType", "FieldsV1"),
+            ("fieldsV1", ""),
+            ("subresource", subresource),
+        ];
+        let entry = |(name, text): (&str, &str)| match name {
+            "fieldsV1" => fields.take().map(|fields| (name.into(), fields)),
+            _ => (!text.is_empty()).then(|| (name.into(), text.into())),
         };
-        put("manager", &self.identity.manager);
-        put("operation", self.identity.operation.as_str());
-        put("apiVersion", &self.identity.api_version);
-        put("time", self.time.as_ref().map_or("", Text::as_str));
-        put("fieldsType", "FieldsV1");
-        map.insert("fieldsV1", self.fields.to_value());
-        if !self.identity.subresource.is_empty() {
-            map.insert("subresource", self.identity.subresource.as_str());
-        }
-        Value::Map(map)
+        Value::Map(Map::from_unique(texts.into_iter().filter_map(entry).collect()))
     }
 }
 
@@ -153,18 +163,20 @@ impl Managed {
             Some(Entry { identity, time: times.get(key).cloned(), fields: fields.set.clone() })
         };
         let mut entries: Vec<Entry> = self.iter().filter_map(read).collect();
-        let order = |entry: &Entry| {
-            let Identity { manager, operation, api_version, subresource } = &entry.identity;
-            let time = entry.time.as_ref().map(ToString::to_string);
-            (*operation, time, manager.to_string(), api_version.to_string(), subresource.to_string())
-        };
-        entries.sort_by_cached_key(order);
+        entries.sort_by(|a, b| a.order().cmp(&b.order()));
         entries
     }
 
     /// Returns `metadata.managedFields`.
     pub fn to_value(&self, times: &Times) -> Value {
-        self.entries(times).iter().map(Entry::to_value).collect::<Vec<_>>().into()
+        self.to_value_by(times, |entry| entry.fields.to_value())
+    }
+
+    /// Returns `metadata.managedFields` as [`Managed::to_value`] does; `print` returns what [`FieldSet::to_value`] would
+    /// for the fields of an entry, so that equal ones can share their memory.
+    pub fn to_value_by(&self, times: &Times, print: impl Fn(&Entry) -> Value) -> Value {
+        let entries = self.entries(times);
+        entries.iter().map(|entry| entry.with_fields(print(entry))).collect::<Vec<_>>().into()
     }
 }
 

@@ -1,9 +1,14 @@
 //! Merges two values of a type: of a leaf the second's wins, nothing is removed.
+//!
+//! What only one side has is taken over as it is, and so is a map of the left in which nothing changes: a merge without
+//! effect gives back the left's own memory.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use lockstep_object::{Key, List, Map, Value};
 use lockstep_schema::{ListType, MapType, Relationship, TypeRef, Types};
+
+use crate::tree;
 
 use super::{
     Problems, Typed,
@@ -13,7 +18,7 @@ use super::{
 };
 
 pub(crate) fn merge(left: &Typed, right: &Typed) -> Result<Typed, Problems> {
-    let mut walk = Walk { types: &left.types, found: Found::default() };
+    let mut walk = Walk { types: &left.types, right_is_unique: right.unique, found: Found::default() };
     let merged = walk.value(Some(&left.value), Some(&right.value), &left.of);
     walk.found.end()?;
     Ok(left.with(merged.unwrap_or_default()))
@@ -21,6 +26,8 @@ pub(crate) fn merge(left: &Typed, right: &Typed) -> Result<Typed, Problems> {
 
 struct Walk<'a> {
     types: &'a Types,
+    /// No list of the right has items of the same key.
+    right_is_unique: bool,
     found: Found,
 }
 
@@ -28,6 +35,12 @@ type Side<'v> = Option<&'v Value>;
 
 impl Walk<'_> {
     fn value(&mut self, left: Side<'_>, right: Side<'_>, of: &TypeRef) -> Option<Value> {
+        // Both conform to the type.
+        match (left, right) {
+            (Some(left), None) => return Some(left.clone()),
+            (None, Some(right)) if self.right_is_unique => return Some(right.clone()),
+            _ => {}
+        }
         let Some(resolved) = self.types.resolve(of) else {
             self.found.add(unknown_type(of));
             return None;
@@ -36,9 +49,6 @@ impl Walk<'_> {
             return None;
         }
         let (lefts, rights) = (Forms::of(&resolved, left), Forms::of(&resolved, right));
-        if right.is_none() {
-            return self.form(lefts, left, right, of);
-        }
         if left.is_some() && !lefts.same(&rights) {
             // The value changed its form: the left form is walked for its problems only.
             self.form(lefts, left, right, of);
@@ -47,7 +57,10 @@ impl Walk<'_> {
     }
 
     fn form(&mut self, forms: Forms<'_>, left: Side<'_>, right: Side<'_>, of: &TypeRef) -> Option<Value> {
-        let leaf = || right.or(left).cloned();
+        let leaf = || match (left, right) {
+            (Some(left), Some(right)) if left == right => Some(left.clone()),
+            _ => right.or(left).cloned(),
+        };
         match forms.form() {
             None => {
                 self.found.add(no_form(of));
@@ -82,16 +95,21 @@ impl Walk<'_> {
     }
 
     fn fields(&mut self, form: &MapType, left: Option<&Map>, right: Option<&Map>) -> Option<Value> {
-        let mut merged: Vec<(Key, Value)> = Vec::new();
+        let mut merged: Vec<(Key, Value)> = Vec::with_capacity(left.map_or(0, Map::len) + right.map_or(0, Map::len));
         for (name, value) in left.iter().flat_map(|map| map.iter()) {
-            self.field(form, name, Some(value), right.and_then(|right| right.get(name)), &mut merged);
+            self.field(form, name, Some(value), right.and_then(|right| right.value_of(name)), &mut merged);
         }
         for (name, value) in right.iter().flat_map(|map| map.iter()) {
-            if left.is_none_or(|left| !left.contains_key(name)) {
+            if left.is_none_or(|left| left.value_of(name).is_none()) {
                 self.field(form, name, None, Some(value), &mut merged);
             }
         }
-        (!merged.is_empty()).then(|| Value::Map(merged.into_iter().collect()))
+        if let Some(left) = left.filter(|left| left.len() == merged.len())
+            && left.iter().zip(&merged).all(|((key, before), (name, after))| key == name && is_same(before, after))
+        {
+            return Some(Value::Map(left.clone()));
+        }
+        (!merged.is_empty()).then(|| Value::Map(Map::from_unique(merged)))
     }
 
     fn field(&mut self, form: &MapType, name: &Key, left: Side<'_>, right: Side<'_>, merged: &mut Vec<(Key, Value)>) {
@@ -118,6 +136,11 @@ impl Walk<'_> {
             self.found.path.pop();
             merged
         });
+        if let Some(left) = left.filter(|left| left.len() == merged.len())
+            && left.iter().zip(&merged).all(|(before, after)| is_same(before, after))
+        {
+            return Some(Value::List(left.clone()));
+        }
         (!merged.is_empty()).then(|| Value::List(merged.into()))
     }
 
@@ -144,6 +167,14 @@ impl Walk<'_> {
             indexed.order.push((element, item));
         }
         indexed
+    }
+}
+
+/// Tells whether a merged value is the left's own, without a look below.
+fn is_same(before: &Value, after: &Value) -> bool {
+    match before {
+        Value::Map(_) | Value::List(_) => tree::shared(before, after),
+        _ => before == after,
     }
 }
 

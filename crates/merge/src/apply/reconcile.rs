@@ -8,15 +8,15 @@ use super::{
     typed::{Form, Forms, Found, unknown_type},
 };
 
-/// Returns the set under the present schema.
-pub(crate) fn reconcile(set: &FieldSet, of: &TypeRef, types: &Types) -> Result<FieldSet, Problems> {
+/// Returns the set under the present schema; none if it is as it was.
+pub(crate) fn reconcile(set: &FieldSet, of: &TypeRef, types: &Types) -> Result<Option<FieldSet>, Problems> {
     let mut walk = Walk { types, atomic: FieldSet::new(), found: Found::default() };
     walk.node(Some(set), of, false);
     walk.found.end()?;
     if walk.atomic.is_empty() {
-        return Ok(set.clone());
+        return Ok(None);
     }
-    Ok(set.recursive_difference(&walk.atomic).union(&walk.atomic))
+    Ok(Some(set.recursive_difference(&walk.atomic).union(&walk.atomic)))
 }
 
 struct Walk<'a> {

@@ -32,7 +32,7 @@ fn keys_on_the_way(fields: &FieldSet, present: &FieldSet) -> FieldSet {
     for path in fields.paths().into_iter().filter(|path| present.has(&path.0)) {
         for (place, element) in path.0.iter().enumerate() {
             let Element::Item(names) = element else { continue };
-            for (name, _) in names {
+            for (name, _) in names.iter() {
                 let mut key = path.0[..=place].to_vec();
                 key.push(Element::Field(name.clone()));
                 keys.insert(&key);

@@ -1,8 +1,8 @@
 //! Sets of fields.
 
-use std::{cmp::Ordering, fmt};
+use std::{cmp::Ordering, fmt, sync::Arc};
 
-use lockstep_object::{Map, Value};
+use lockstep_object::{Key, Map, Value};
 use lockstep_schema::{TypeRef, Types};
 
 use super::element::{Element, FieldPath};
@@ -16,13 +16,13 @@ pub struct FieldSetError(pub String);
 const DEEPEST: usize = 500;
 
 /// A set of fields: a tree of members and of nodes that have members below them. A node is not a member
-/// by itself. Its JSON form is `fieldsV1`.
+/// by itself. Its JSON form is `fieldsV1`. Sets share what they have in common, so a copy is cheap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldSet {
     /// Sorted.
     members: Vec<Element>,
     /// Sorted by element.
-    children: Vec<(Element, FieldSet)>,
+    children: Vec<(Element, Arc<FieldSet>)>,
 }
 
 impl FieldSet {
@@ -81,7 +81,8 @@ impl FieldSet {
             |(element, _)| element,
             |mine, others| {
                 joined.children.extend(match (mine, others) {
-                    (Some((element, a)), Some((_, b))) => Some((element.clone(), a.union(b))),
+                    (Some((element, a)), Some((_, b))) if Arc::ptr_eq(a, b) => Some((element.clone(), a.clone())),
+                    (Some((element, a)), Some((_, b))) => Some((element.clone(), Arc::new(a.union(b)))),
                     (one, another) => one.or(another).cloned(),
                 });
             },
@@ -151,7 +152,7 @@ impl FieldSet {
                 Element::Item(_) => list.map(|list| &list.item),
                 _ => None,
             };
-            named.children.push((element.clone(), child.with_named_fields(below, types)));
+            named.children.push((element.clone(), Arc::new(child.with_named_fields(below, types))));
         }
         named
     }
@@ -160,7 +161,8 @@ impl FieldSet {
     #[must_use]
     pub fn leaves(&self) -> Self {
         let members = self.members.iter().filter(|element| self.child(element).is_none()).cloned().collect();
-        let children = self.children.iter().map(|(element, child)| (element.clone(), child.leaves())).collect();
+        let children = self.children.iter().map(|(element, child)| (element.clone(), Arc::new(child.leaves())));
+        let children = children.collect();
         Self { members, children }
     }
 
@@ -178,7 +180,7 @@ impl FieldSet {
         &self.members
     }
 
-    pub(crate) fn children(&self) -> &[(Element, Self)] {
+    pub(crate) fn children(&self) -> &[(Element, Arc<Self>)] {
         &self.children
     }
 
@@ -186,17 +188,17 @@ impl FieldSet {
         let place = match self.children.binary_search_by(|(known, _)| known.cmp(element)) {
             Ok(place) => place,
             Err(place) => {
-                self.children.insert(place, (element.clone(), Self::default()));
+                self.children.insert(place, (element.clone(), Arc::default()));
                 place
             }
         };
-        &mut self.children[place].1
+        Arc::make_mut(&mut self.children[place].1)
     }
 
     /// Adds an element that is greater than all that are here.
     pub(crate) fn push(&mut self, element: Element, is_member: bool, below: Self) {
         if !below.members.is_empty() || !below.children.is_empty() {
-            self.children.push((element.clone(), below));
+            self.children.push((element.clone(), Arc::new(below)));
         }
         if is_member {
             self.members.push(element);
@@ -205,7 +207,7 @@ impl FieldSet {
 
     fn push_child(&mut self, element: &Element, child: Self) {
         if !child.is_empty() {
-            self.children.push((element.clone(), child));
+            self.children.push((element.clone(), Arc::new(child)));
         }
     }
 
@@ -224,22 +226,54 @@ impl FieldSet {
 
     /// Returns the form of `fieldsV1`; [`lockstep_object::to_json`] of it is what the API server prints.
     pub fn to_value(&self) -> Value {
-        Value::Map(self.to_map(false))
+        Value::Map(self.to_map(false, &mut String::new()))
     }
 
-    fn to_map(&self, is_member: bool) -> Map {
-        let mut entries: Vec<(String, Value)> = Vec::new();
+    /// `text` is room for the keys.
+    fn to_map(&self, is_member: bool, text: &mut String) -> Map {
+        let mut entries: Vec<(Key, Value)> = Vec::with_capacity(1 + self.members.len() + self.children.len());
         let empty = || Value::Map(Map::new());
         if is_member && !(self.members.is_empty() && self.children.is_empty()) {
             entries.push((".".into(), empty()));
         }
-        let mut push = |element: &Element, value: Value| entries.push((element.print(), value));
         zip_mixed(&self.members, &self.children, |member, child| match (member, child) {
-            (member, Some((element, child))) => push(element, Value::Map(child.to_map(member.is_some()))),
-            (Some(element), None) => push(element, empty()),
+            (member, Some((element, child))) => {
+                let below = child.to_map(member.is_some(), text);
+                entries.push((element.print(text), Value::Map(below)));
+            }
+            (Some(element), None) => entries.push((element.print(text), empty())),
             (None, None) => {}
         });
-        entries.into_iter().collect()
+        Map::from_unique(entries)
+    }
+
+    /// Tells whether [`FieldSet::to_value`] would be this value, in this order, without making it.
+    pub fn is_value(&self, value: &Value) -> bool {
+        self.is_node(value, false)
+    }
+
+    fn is_node(&self, value: &Value, is_member: bool) -> bool {
+        let Some(map) = value.as_map() else { return false };
+        let mut entries = map.iter();
+        if is_member && !(self.members.is_empty() && self.children.is_empty()) {
+            let same = entries.next().is_some_and(|(key, below)| key == "." && is_empty_map(below));
+            if !same {
+                return false;
+            }
+        }
+        let mut same = true;
+        zip_mixed(&self.members, &self.children, |member, child| {
+            let element = child.map(|(element, _)| element).or(member);
+            same = same
+                && element.zip(entries.next()).is_some_and(|(element, (key, below))| {
+                    element.prints_as(key)
+                        && match child {
+                            Some((_, child)) => child.is_node(below, member.is_some()),
+                            None => is_empty_map(below),
+                        }
+                });
+        });
+        same && entries.next().is_none()
     }
 
     /// Reads the form of `fieldsV1`.
@@ -249,6 +283,10 @@ impl FieldSet {
     pub fn from_value(value: &Value) -> Result<Self, FieldSetError> {
         read(value, 0).map(|(set, _)| set)
     }
+}
+
+fn is_empty_map(value: &Value) -> bool {
+    value.as_map().is_some_and(Map::is_empty)
 }
 
 /// Reads a node. Returns its set, and whether the node itself is a member.
@@ -297,8 +335,8 @@ fn zip<T>(a: &[T], b: &[T], key: impl Fn(&T) -> &Element, mut visit: impl FnMut(
 /// Walks members and children side by side.
 fn zip_mixed(
     members: &[Element],
-    children: &[(Element, FieldSet)],
-    mut visit: impl FnMut(Option<&Element>, Option<&(Element, FieldSet)>),
+    children: &[(Element, Arc<FieldSet>)],
+    mut visit: impl FnMut(Option<&Element>, Option<&(Element, Arc<FieldSet>)>),
 ) {
     let (mut i, mut j) = (0, 0);
     while i < members.len() || j < children.len() {

@@ -8,7 +8,7 @@ use lockstep_schema::{ListType, MapType, Relationship, TypeRef, Types};
 use super::{
     FieldSet, Problems, Typed,
     element::Element,
-    typed::{Form, Forms, Found, item_element, no_form, unknown_type},
+    typed::{Form, Forms, Found, is_plain_scalar, item_element, no_form, unknown_type},
 };
 
 pub(crate) fn fields(typed: &Typed) -> Result<FieldSet, Problems> {
@@ -79,6 +79,10 @@ impl Walk<'_> {
         let mut set = FieldSet::new();
         for (name, value) in entries {
             let Some(of) = form.type_of(name) else { continue };
+            if is_plain_scalar(of, value) {
+                set.push(Element::Field(name.clone()), true, FieldSet::new());
+                continue;
+            }
             self.found.path.push(Element::Field(name.clone()));
             let node = self.value(value, of);
             let Some(element) = self.found.path.pop() else { continue };

@@ -13,6 +13,8 @@ pub struct Typed {
     pub(crate) value: Value,
     pub(crate) of: TypeRef,
     pub(crate) types: Types,
+    /// No list has items of the same key.
+    pub(crate) unique: bool,
 }
 
 /// What differs between two values; no field is in more than one of the sets.
@@ -46,7 +48,7 @@ impl Typed {
     /// # Errors
     /// With every violation: unknown fields, wrong forms, duplicate items.
     pub fn new(value: Value, of: &TypeRef, types: &Types, duplicates: bool) -> Result<Self, Problems> {
-        let typed = Self { value, of: of.clone(), types: types.clone() };
+        let typed = Self { value, of: of.clone(), types: types.clone(), unique: !duplicates };
         let mut found = Found::default();
         validate::value(&typed.value, &typed.of, types, duplicates, &mut found);
         found.end()?;
@@ -112,7 +114,7 @@ impl Typed {
     }
 
     pub(crate) fn with(&self, value: Value) -> Self {
-        Self { value, of: self.of.clone(), types: self.types.clone() }
+        Self { value, of: self.of.clone(), types: self.types.clone(), unique: false }
     }
 }
 
@@ -162,8 +164,8 @@ impl Found {
         self.problems.push(Problem { path, message: message.into() });
     }
 
-    pub fn at<R>(&mut self, element: &Element, walk: impl FnOnce(&mut Self) -> R) -> R {
-        self.path.push(element.clone());
+    pub fn at<R>(&mut self, element: Element, walk: impl FnOnce(&mut Self) -> R) -> R {
+        self.path.push(element);
         let result = walk(self);
         self.path.pop();
         result
@@ -227,6 +229,16 @@ impl<'t> Forms<'t> {
     pub fn form(&self) -> Option<Form<'t>> {
         let scalar = || self.scalar.map(Form::Scalar);
         self.map.map(Form::Map).or_else(scalar).or_else(|| self.list.map(Form::List))
+    }
+}
+
+/// Tells whether a value is a scalar of a type that has no other form, without a look at the table of types: most
+/// fields are, and nothing more has to be known of them.
+pub(crate) fn is_plain_scalar(of: &TypeRef, value: &Value) -> bool {
+    let TypeRef::Inline(one) = of else { return false };
+    match (one.scalar, &one.list, &one.map) {
+        (Some(form), None, None) => !value.is_null() && validate::scalar_problem(form, Some(value)).is_none(),
+        _ => false,
     }
 }
 

@@ -106,6 +106,14 @@ impl fmt::Display for Conflicts {
     }
 }
 
+/// An object before and after, in one version.
+struct Change<'a> {
+    old: &'a Typed,
+    new: &'a Typed,
+    version: &'a str,
+    compared: Comparison,
+}
+
 impl Updater<'_> {
     /// Applies a configuration to the live object (null if there is none yet) for `manager`. Both are in `version`.
     ///
@@ -130,7 +138,10 @@ impl Updater<'_> {
         let set = self.owned(set, version);
         managers.insert(manager, OwnedFields { set, version: version.into(), applied: true });
         let new = self.prune(merged, &managers, manager, last.as_ref())?;
-        let (managers, _) = self.transfer(live, &new, version, managers, manager, force)?;
+        // Whoever is alone takes nothing from anybody.
+        let compared = if managers.len() > 1 { self.compared(live, &new, version)? } else { Comparison::default() };
+        let change = Change { old: live, new: &new, version, compared };
+        let managers = self.transfer(&change, managers, manager, force)?;
         let same = !self.return_input_on_noop && tree::equal(&live.value, &new.value);
         Ok(Outcome { object: (!same).then_some(new.value), managers })
     }
@@ -148,7 +159,10 @@ impl Updater<'_> {
         manager: &str,
     ) -> Result<Managed, ApplyError> {
         let managers = self.reconciled(old, managers)?;
-        let (mut managers, compared) = self.transfer(old, new, version, managers, manager, true)?;
+        let compared = self.compared(old, new, version)?;
+        let change = Change { old, new, version, compared };
+        let mut managers = self.transfer(&change, managers, manager, true)?;
+        let compared = change.compared;
         let had = managers.remove(manager).map(|fields| fields.set).unwrap_or_default();
         let set = had.difference(&compared.removed).union(&compared.modified).union(&compared.added);
         let set = self.owned(set, version);
@@ -209,36 +223,45 @@ impl Updater<'_> {
         let mut reconciled = Managed::new();
         for (manager, fields) in managers.iter() {
             let Some(live) = self.known(live, &fields.version, "failed to convert live object")? else { continue };
+            let mut fields = fields.clone();
             let set = reconcile(&fields.set, &live.of, &live.types)
                 .map_err(failed("errors reconciling field set with schema"))?;
-            reconciled.insert(manager, OwnedFields { set, ..fields.clone() });
+            if let Some(set) = set {
+                fields.set = set;
+            }
+            reconciled.insert(manager, fields);
         }
         Ok(reconciled)
     }
 
-    /// Compares old and new and takes what changed away from all but `manager`.
+    /// Takes what changed away from all but `manager`.
     fn transfer(
         &self,
-        old: &Typed,
-        new: &Typed,
-        version: &str,
+        change: &Change<'_>,
         mut managers: Managed,
         manager: &str,
         force: bool,
-    ) -> Result<(Managed, Comparison), ApplyError> {
-        let compared = self.compared(old, new, version)?;
-        let mut by_version = BTreeMap::from([(version.to_owned(), Some(compared.clone()))]);
+    ) -> Result<Managed, ApplyError> {
+        let mut elsewhere: BTreeMap<String, Option<Comparison>> = BTreeMap::new();
         let mut conflicts = Vec::new();
         let mut lost: BTreeMap<String, Option<FieldSet>> = BTreeMap::new();
         for (other, fields) in managers.iter().filter(|(other, _)| *other != manager) {
-            if !by_version.contains_key(&fields.version) {
-                let seen = self.compared_in(old, new, &fields.version)?;
-                by_version.insert(fields.version.clone(), seen);
-            }
-            let Some(Some(compared)) = by_version.get(&fields.version) else {
+            let compared = if fields.version == change.version {
+                Some(&change.compared)
+            } else {
+                if !elsewhere.contains_key(&fields.version) {
+                    let seen = self.compared_in(change.old, change.new, &fields.version)?;
+                    elsewhere.insert(fields.version.clone(), seen);
+                }
+                elsewhere.get(&fields.version).and_then(Option::as_ref)
+            };
+            let Some(compared) = compared else {
                 lost.insert(other.clone(), None);
                 continue;
             };
+            if compared.is_same() {
+                continue;
+            }
             let taken = fields.set.intersection(&compared.modified.union(&compared.added));
             conflicts.extend(taken.paths().into_iter().map(|path| Conflict { manager: other.clone(), path }));
             lost.insert(other.clone(), Some(taken.union(&compared.removed)));
@@ -254,7 +277,7 @@ impl Updater<'_> {
             }
             !fields.set.is_empty()
         });
-        Ok((managers, compared))
+        Ok(managers)
     }
 
     fn compared(&self, old: &Typed, new: &Typed, version: &str) -> Result<Comparison, ApplyError> {
@@ -281,7 +304,9 @@ impl Updater<'_> {
     ) -> Result<Typed, ApplyError> {
         let Some(last) = last.filter(|last| !last.set.is_empty()) else { return Ok(merged) };
         // All that was applied last time is applied again, so there is nothing to remove; this is the usual case.
-        let again = managers.get(manager).is_some_and(|now| now.version == last.version && now.set == last.set);
+        let again = managers
+            .get(manager)
+            .is_some_and(|now| now.version == last.version && last.set.difference(&now.set).is_empty());
         if again && merged.is_granular_map() {
             return Ok(merged);
         }

@@ -9,7 +9,7 @@ use crate::words;
 
 use super::{
     element::Element,
-    typed::{Form, Forms, Found, item_element, no_form, unknown_type},
+    typed::{Form, Forms, Found, is_plain_scalar, item_element, no_form, unknown_type},
 };
 
 pub(crate) fn value(value: &Value, of: &TypeRef, types: &Types, duplicates: bool, found: &mut Found) {
@@ -72,16 +72,17 @@ fn list(form: &ListType, items: &List, types: &Types, duplicates: bool, found: &
                 }
             }
         };
-        found.at(&element, |found| value(item, &form.item, types, duplicates, found));
+        found.at(element, |found| value(item, &form.item, types, duplicates, found));
     }
 }
 
 fn fields(form: &MapType, map: &Map, types: &Types, duplicates: bool, found: &mut Found) {
     for (name, below) in map.iter() {
-        let element = Element::Field(name.clone());
+        let element = || Element::Field(name.clone());
         match form.type_of(name) {
-            Some(of) => found.at(&element, |found| value(below, of, types, duplicates, found)),
-            None => return found.at(&element, |found| found.add("field not declared in schema")),
+            Some(of) if is_plain_scalar(of, below) => {}
+            Some(of) => found.at(element(), |found| value(below, of, types, duplicates, found)),
+            None => return found.at(element(), |found| found.add("field not declared in schema")),
         }
     }
 }

@@ -157,8 +157,30 @@ proptest! {
         let (types, root) = schema();
         for typed in [Typed::new(object, &root, &types, true), Typed::new(free, &TypeRef::deduced(), &types, true)] {
             let set = typed.unwrap().field_set().unwrap();
+            prop_assert!(set.is_value(&set.to_value()));
             prop_assert_eq!(FieldSet::from_value(&set.to_value()).unwrap(), set);
         }
+    }
+
+    #[test]
+    fn a_field_set_is_no_other_sets_value(a in typed_object(), b in typed_object()) {
+        let (types, root) = schema();
+        let set = |value: Value| Typed::new(value, &root, &types, true).unwrap().field_set().unwrap();
+        let (a, b) = (set(a), set(b));
+        prop_assert_eq!(a.is_value(&b.to_value()), a == b);
+    }
+
+    #[test]
+    fn a_merge_without_effect_gives_back_the_same_memory(before in typed_object(), config in typed_object()) {
+        let (types, root) = schema();
+        let typed = |value: Value| Typed::new(value, &root, &types, false).unwrap();
+        let once = typed(before).merge(&typed(config.clone())).unwrap();
+        let twice = once.merge(&typed(config)).unwrap();
+        let shared = match (once.value(), twice.value()) {
+            (Value::Map(once), Value::Map(twice)) => once.shares(twice) || once.is_empty(),
+            (once, twice) => once == twice,
+        };
+        prop_assert!(shared);
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub(crate) fn job_status(new: &Object, _old: Option<&Object>, out: &mut Causes) 
     for (end, cause) in [("Failed", "FailureTarget"), ("Complete", "SuccessCriteriaMet")] {
         if is_true(end) && !is_true(cause) {
             let text = format!("Invalid value: cannot set {end}=True condition without the {cause}=true condition");
-            out.push(crate::status::Cause::new("FieldValueInvalid", conditions.path.as_str(), text));
+            out.push(crate::status::Cause::new("FieldValueInvalid", &*conditions.path, text));
         }
     }
 }

@@ -147,7 +147,7 @@ fn check_schema(holder: &Field<'_>, status: bool, out: &mut Causes) {
     }
     if root.at("nullable").is_true() {
         out.push(
-            Field { path: format!("{}.openAPIV3Schema.nullable", holder.path), ..root.at("nullable") }
+            Field { path: format!("{}.openAPIV3Schema.nullable", holder.path).into(), ..root.at("nullable") }
                 .forbidden("nullable cannot be true at the root"),
         );
     }

@@ -2,6 +2,7 @@
 
 use lockstep_object::{Object, Value};
 
+use super::place::Path;
 use crate::{
     gofmt::bad_value,
     names,
@@ -14,22 +15,17 @@ pub(crate) type Causes = Vec<Cause>;
 /// What stands where nothing stands.
 static NOTHING: Value = Value::Null;
 
-/// Puts the parts of a path together. Every field of every object has one, so formatting would cost too much.
-fn joined<const N: usize>(parts: [&str; N]) -> String {
-    parts.concat()
-}
-
 /// A value and its path as field errors name it. What is absent is null.
 #[derive(Clone)]
 pub(crate) struct Field<'a> {
     pub(crate) value: &'a Value,
-    pub(crate) path: String,
+    pub(crate) path: Path,
 }
 
 impl<'a> Field<'a> {
     /// Returns a field at the top of an object.
     pub(crate) fn of(object: &'a Object, key: &str) -> Self {
-        Self { value: object.root().get(key).unwrap_or(&NOTHING), path: key.to_owned() }
+        Self { value: object.root().get(key).unwrap_or(&NOTHING), path: key.into() }
     }
 
     /// Returns `metadata.<key>`.
@@ -38,13 +34,13 @@ impl<'a> Field<'a> {
     }
 
     /// Returns a value at a path of its own.
-    pub(crate) fn placed(value: &'a Value, path: impl Into<String>) -> Self {
+    pub(crate) fn placed(value: &'a Value, path: impl Into<Path>) -> Self {
         Self { value, path: path.into() }
     }
 
     /// Returns the field below.
     pub(crate) fn at(&self, key: &str) -> Self {
-        let path = if self.path.is_empty() { key.to_owned() } else { joined([&self.path, ".", key]) };
+        let path = if self.path.is_empty() { key.into() } else { self.path.with([".", key]) };
         Self { value: self.value.get(key).unwrap_or(&NOTHING), path }
     }
 
@@ -55,18 +51,19 @@ impl<'a> Field<'a> {
 
     /// Returns the entry of a map, named in brackets.
     pub(crate) fn key(&self, key: &str) -> Self {
-        Self { value: self.value.get(key).unwrap_or(&NOTHING), path: joined([&self.path, "[", key, "]"]) }
+        Self { value: self.value.get(key).unwrap_or(&NOTHING), path: self.path.with(["[", key, "]"]) }
     }
 
     /// Returns the same value under another path.
-    pub(crate) fn named(&self, path: String) -> Self {
-        Self { value: self.value, path }
+    pub(crate) fn named(&self, path: impl Into<Path>) -> Self {
+        Self { value: self.value, path: path.into() }
     }
 
     /// Returns the items of a list.
     pub(crate) fn items(&self) -> Vec<Self> {
         let list = self.value.as_list().map(|list| &**list).unwrap_or_default();
-        let item = |(place, value)| Self { value, path: format!("{}[{place}]", self.path) };
+        let item =
+            |(place, value): (usize, &'a Value)| Self { value, path: self.path.with(["[", &place.to_string(), "]"]) };
         list.iter().enumerate().map(item).collect()
     }
 
@@ -74,7 +71,7 @@ impl<'a> Field<'a> {
     pub(crate) fn entries(&self) -> Vec<(&'a str, Self)> {
         let Some(map) = self.value.as_map() else { return Vec::new() };
         let entry = |(key, value): (&'a lockstep_object::Key, &'a Value)| {
-            (key.as_str(), Self { value, path: joined([&self.path, "[", key, "]"]) })
+            (key.as_str(), Self { value, path: self.path.with(["[", key, "]"]) })
         };
         let mut entries: Vec<_> = map.iter().map(entry).collect();
         entries.sort_by_key(|(key, _)| *key);
@@ -125,22 +122,22 @@ impl<'a> Field<'a> {
 
     /// `Required value`, with a detail unless it is empty.
     pub(crate) fn required(&self, detail: &str) -> Cause {
-        Cause::required(self.path.as_str(), detail)
+        Cause::required(&*self.path, detail)
     }
 
     /// `Invalid value`, showing the value.
     pub(crate) fn invalid(&self, detail: &str) -> Cause {
-        Cause::invalid(self.path.as_str(), &bad_value(self.value), detail)
+        Cause::invalid(&*self.path, &bad_value(self.value), detail)
     }
 
     /// `Invalid value`, showing something else.
     pub(crate) fn invalid_as(&self, shown: &str, detail: &str) -> Cause {
-        Cause::invalid(self.path.as_str(), shown, detail)
+        Cause::invalid(&*self.path, shown, detail)
     }
 
     /// `Forbidden`.
     pub(crate) fn forbidden(&self, detail: &str) -> Cause {
-        Cause::forbidden(self.path.as_str(), detail)
+        Cause::forbidden(&*self.path, detail)
     }
 
     /// `Duplicate value`.
@@ -150,12 +147,12 @@ impl<'a> Field<'a> {
 
     /// `Duplicate value`, showing something else.
     pub(crate) fn duplicate_as(&self, shown: &str) -> Cause {
-        Cause::new("FieldValueDuplicate", self.path.as_str(), format!("Duplicate value: {shown}"))
+        Cause::new("FieldValueDuplicate", &*self.path, format!("Duplicate value: {shown}"))
     }
 
     /// `Not found`.
     pub(crate) fn not_found(&self) -> Cause {
-        Cause::new("FieldValueNotFound", self.path.as_str(), format!("Not found: {}", bad_value(self.value)))
+        Cause::new("FieldValueNotFound", &*self.path, format!("Not found: {}", bad_value(self.value)))
     }
 
     /// `Unsupported value`.
@@ -168,19 +165,19 @@ impl<'a> Field<'a> {
     pub(crate) fn unsupported_as(&self, shown: &str, supported: &[&str]) -> Cause {
         let words: Vec<String> = supported.iter().map(|word| go_quote(word)).collect();
         let text = format!("Unsupported value: {shown}: supported values: {}", words.join(", "));
-        Cause::new("FieldValueNotSupported", self.path.as_str(), text)
+        Cause::new("FieldValueNotSupported", &*self.path, text)
     }
 
     /// `Too long` in bytes.
     pub(crate) fn too_long(&self, limit: usize) -> Cause {
         let text = format!("Too long: may not be more than {limit} bytes");
-        Cause::new("FieldValueTooLong", self.path.as_str(), text)
+        Cause::new("FieldValueTooLong", &*self.path, text)
     }
 
     /// `Too many` items.
     pub(crate) fn too_many(&self, found: usize, limit: usize) -> Cause {
         let text = format!("Too many: {found}: must have at most {limit} items");
-        Cause::new("FieldValueTooMany", self.path.as_str(), text)
+        Cause::new("FieldValueTooMany", &*self.path, text)
     }
 
     /// Adds an `Invalid value` for each problem.

@@ -18,6 +18,7 @@ mod env;
 mod field;
 mod network;
 mod paths;
+mod place;
 mod pod;
 mod policies;
 mod probes;

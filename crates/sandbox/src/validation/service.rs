@@ -97,7 +97,7 @@ fn annotations(object: &Object, out: &mut Causes) {
 fn by_type(spec: &Field<'_>, out: &mut Causes) {
     match spec.at("type").text() {
         kind @ ("LoadBalancer" | "NodePort") if is_headless(spec) => {
-            let first = Field { path: format!("{}[0]", spec.at("clusterIPs").path), ..spec.at("clusterIP") };
+            let first = Field { path: format!("{}[0]", spec.at("clusterIPs").path).into(), ..spec.at("clusterIP") };
             out.push(first.invalid(&format!("may not be set to 'None' for {kind} services")));
         }
         "ExternalName" => {
