@@ -122,15 +122,41 @@ impl Printer<'_> {
     }
 }
 
+/// The first byte of U+2028 and U+2029, and of others that stay as they are.
+const SEPARATOR: u8 = 0xE2;
+
+/// Whether a byte begins something that is escaped.
+#[derive(Clone, Copy)]
+enum Special {
+    Never,
+    Html,
+    Always,
+}
+
+/// By byte; every text of every answer is looked through.
+static SPECIAL: [Special; 256] = {
+    let mut table = [Special::Never; 256];
+    let mut control = 0;
+    while control < 0x20 {
+        table[control] = Special::Always;
+        control += 1;
+    }
+    table[b'"' as usize] = Special::Always;
+    table[b'\\' as usize] = Special::Always;
+    table[SEPARATOR as usize] = Special::Always;
+    table[b'<' as usize] = Special::Html;
+    table[b'>' as usize] = Special::Html;
+    table[b'&' as usize] = Special::Html;
+    table
+};
+
 /// Appends a quoted string with Go's escapes (`\u003c` only when `html_safe`; control characters as `\u00XX`).
 fn push_string(out: &mut String, text: &str, html_safe: bool) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    // The first byte of U+2028 and U+2029, and of others that stay as they are.
-    const SEPARATOR: u8 = 0xE2;
-    let special = |byte: &u8| match *byte {
-        0..=0x1f | b'"' | b'\\' | SEPARATOR => true,
-        b'<' | b'>' | b'&' => html_safe,
-        _ => false,
+    let special = |byte: &u8| match SPECIAL[usize::from(*byte)] {
+        Special::Never => false,
+        Special::Html => html_safe,
+        Special::Always => true,
     };
     let bytes = text.as_bytes();
     out.push('"');

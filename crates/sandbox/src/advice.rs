@@ -6,7 +6,7 @@ use crate::{
     catalog::Resource,
     names,
     status::go_quote,
-    validation::{Field, Template},
+    validation::{Field, Subject, Template},
 };
 
 /// Volumes that are going away.
@@ -49,8 +49,8 @@ pub(crate) fn on_create(resource: &Resource, object: &Object, warnings: &mut Vec
             problems.join(" ")
         ));
     }
-    let class = Field::metadata(object, "annotations").key("kubernetes.io/ingress.class");
-    if resource.is("networking.k8s.io", "ingresses") && class.is_set() {
+    let class = "kubernetes.io/ingress.class";
+    if resource.is("networking.k8s.io", "ingresses") && object.annotation(class).is_some() {
         let text =
             "annotation \"kubernetes.io/ingress.class\" is deprecated, please use 'spec.ingressClassName' instead";
         warnings.push(text.to_owned());
@@ -63,7 +63,7 @@ fn on_service(resource: &Resource, object: &Object, warnings: &mut Vec<String>) 
     if !resource.is("", "services") {
         return;
     }
-    let spec = Field::of(object, "spec");
+    let spec = Field::of(&Subject::without_paths(object), "spec");
     if !spec.at("externalIPs").is_empty() {
         warnings.push("spec.externalIPs is deprecated and may no longer be implemented in some clusters".to_owned());
     }
@@ -82,6 +82,14 @@ pub(crate) fn on_update(resource: &Resource, old: &Object, object: &Object, warn
 }
 
 fn on_pods(resource: &Resource, object: &Object, warnings: &mut Vec<String>) {
+    let mut found = Vec::new();
+    on_template(resource, &Subject::without_paths(object), &mut found);
+    if !found.is_empty() {
+        on_template(resource, &Subject::with_paths(object), warnings);
+    }
+}
+
+fn on_template(resource: &Resource, object: &Subject<'_>, warnings: &mut Vec<String>) {
     let Some(Template { metadata, spec }) = crate::validation::template_of(resource, object) else { return };
     let node_selector = spec.at("nodeSelector");
     for (key, words) in OLD_LABELS.iter().filter(|_| node_selector.is_set()) {

@@ -152,7 +152,7 @@ impl<'de> Visitor<'de> for Node<'_> {
                 None => entries.push((key, value)),
             }
         }
-        Ok(Value::Map(entries.into_iter().collect::<Map>()))
+        Ok(Value::Map(Map::from_unique(entries)))
     }
 }
 
@@ -213,7 +213,7 @@ fn go_error(bytes: &[u8], error: &serde_json::Error) -> String {
 
 /// Go reads an escaped half of a surrogate pair as U+FFFD; our parser would refuse it.
 fn without_lone_surrogates(bytes: &[u8]) -> std::borrow::Cow<'_, [u8]> {
-    if !bytes.windows(3).any(|part| matches!(part, [b'\\', b'u', b'd' | b'D'])) {
+    if !bytes.contains(&b'\\') || !bytes.windows(3).any(|part| matches!(part, [b'\\', b'u', b'd' | b'D'])) {
         return bytes.into();
     }
     let unit = |at: usize| -> Option<u32> {

@@ -382,10 +382,10 @@ fn fill_status(server: &Server, resource: &Resource, object: &mut Object) {
     if resource.is_custom() || object.root().contains_key("status") || resource.subresource("status").is_none() {
         return;
     }
-    let bare = Object::new(map! { "apiVersion" => resource.api_version(), "kind" => resource.kind.as_str() });
-    let zero = crate::decode::zero_fields(server, resource, bare);
-    if let Some(status) = zero.root().get("status") {
-        object.root_mut().insert("status", status.clone());
+    if let Some(status) =
+        crate::managed::empty(server, resource).ok().and_then(|empty| empty.value().get("status").cloned())
+    {
+        object.root_mut().insert("status", status);
     }
 }
 

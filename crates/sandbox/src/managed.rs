@@ -314,7 +314,7 @@ fn update(
 }
 
 /// An object of the kind with nothing in it.
-fn empty(server: &Server, resource: &Resource) -> Result<Typed, String> {
+pub(crate) fn empty(server: &Server, resource: &Resource) -> Result<Typed, String> {
     if let Some(known) = resource.empty.get() {
         return Ok(known.clone());
     }

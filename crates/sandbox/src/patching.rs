@@ -420,11 +420,15 @@ pub(crate) fn read_apply(call: &mut Call<'_>, validation: FieldValidation) -> Ou
 /// Reads a body that is JSON and means the same as YAML, which takes a third of the time: no key is there twice, no
 /// number has a point or an exponent, nothing is escaped by number, no tab stands between words.
 fn plain_json(body: &[u8]) -> Option<Value> {
-    if body.first() != Some(&b'{') || body.contains(&b'\t') || body.windows(2).any(|two| two == b"\\u") {
+    if body.first() != Some(&b'{') || body.contains(&b'\t') || has_escaped_numbers(body) {
         return None;
     }
     let document = Document::json(body).ok().filter(|document| document.duplicates.is_empty())?;
     (!has_floats(&document.value)).then_some(document.value)
+}
+
+fn has_escaped_numbers(body: &[u8]) -> bool {
+    body.contains(&b'\\') && body.windows(2).any(|two| two == b"\\u")
 }
 
 fn has_floats(value: &Value) -> bool {

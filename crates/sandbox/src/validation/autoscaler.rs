@@ -1,11 +1,9 @@
 //! HorizontalPodAutoscalers, in the form of `autoscaling/v2`.
 
-use lockstep_object::Object;
-
 use crate::{names, quantity::nanos, status::go_quote};
 
 use super::{
-    field::{Causes, Field},
+    field::{Causes, Field, Subject},
     resources,
 };
 
@@ -23,7 +21,7 @@ const WINDOW_LIMIT: i64 = 3600;
 const PERIOD_LIMIT: i64 = 1800;
 
 /// Checks an autoscaler.
-pub(crate) fn check(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn check(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     let (least, most) = (spec.at("minReplicas"), spec.at("maxReplicas"));
     if least.int().is_some_and(|count| count < 1) {
@@ -51,7 +49,7 @@ pub(crate) fn check(new: &Object, _old: Option<&Object>, out: &mut Causes) {
 }
 
 /// Checks the status of an autoscaler.
-pub(crate) fn status(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn status(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     Field::of(new, "status").nonnegatives(&["currentReplicas", "desiredReplicas"], out);
 }
 

@@ -1,10 +1,10 @@
 //! Jobs and CronJobs.
 
-use lockstep_object::{Object, Value};
+use lockstep_object::Value;
 
 use super::{
     cron,
-    field::{Causes, Field},
+    field::{Causes, Field, Subject},
     pod, selector,
 };
 
@@ -44,7 +44,7 @@ const AREAS: [&str; 20] = [
 ];
 
 /// Checks a Job.
-pub(crate) fn job(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn job(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     let field = spec.at("selector");
     let labels = spec.down(&["template", "metadata", "labels"]);
@@ -66,7 +66,7 @@ pub(crate) fn job(new: &Object, old: Option<&Object>, out: &mut Causes) {
 }
 
 /// Checks the status of a Job.
-pub(crate) fn job_status(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn job_status(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     let status = Field::of(new, "status");
     status.nonnegatives(&["active", "succeeded", "failed"], out);
     let conditions = status.at("conditions");
@@ -82,7 +82,7 @@ pub(crate) fn job_status(new: &Object, _old: Option<&Object>, out: &mut Causes) 
     }
 }
 
-fn job_update(old: &Field<'_>, new: &Field<'_>, before: &Object, out: &mut Causes) {
+fn job_update(old: &Field<'_>, new: &Field<'_>, before: &Subject<'_>, out: &mut Causes) {
     let same = |key: &str, out: &mut Causes| new.at(key).immutable(&old.at(key), out);
     if new.at("completionMode").text() != "Indexed" {
         same("completions", out);
@@ -185,7 +185,7 @@ fn restart_policy(spec: &Field<'_>, out: &mut Causes) {
 }
 
 /// Checks a CronJob.
-pub(crate) fn cron_job(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn cron_job(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     let schedule = spec.at("schedule");
     if schedule.text().is_empty() {

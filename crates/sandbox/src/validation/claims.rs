@@ -1,12 +1,12 @@
 //! Volume claims, volumes and storage classes.
 
-use lockstep_object::{Map, Object, Value};
+use lockstep_object::{Map, Value};
 
 use crate::{gofmt, names, quantity::nanos, status::go_quote};
 
 use super::{
     affinity,
-    field::{Causes, Field},
+    field::{Causes, Field, Subject},
     paths, resources, selector, volumes,
 };
 
@@ -98,7 +98,7 @@ fn data_source(spec: &Field<'_>, out: &mut Causes) {
 }
 
 /// Checks a PersistentVolumeClaim.
-pub(crate) fn claim(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn claim(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let field = Field::of(new, "spec");
     spec(&field, out);
     let Some(old) = old else { return };
@@ -134,7 +134,7 @@ fn fixed(old: &Field<'_>, new: &Field<'_>, bound: bool) -> Map {
 }
 
 /// Checks a PersistentVolume.
-pub(crate) fn volume(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn volume(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     let modes = spec.at("accessModes");
     if modes.is_empty() {
@@ -224,7 +224,7 @@ fn source(spec: &Field<'_>, out: &mut Causes) {
 }
 
 /// Checks a StorageClass.
-pub(crate) fn class(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn class(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     if let Some(old) = old {
         for key in ["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"] {
             Field::of(new, key).immutable(&Field::of(old, key), out);

@@ -1,14 +1,12 @@
 //! Namespaces, nodes and events.
 
-use lockstep_object::Object;
-
 use super::{
-    field::{Causes, Field},
+    field::{Causes, Field, Subject},
     pod,
 };
 
 /// Checks a Namespace.
-pub(crate) fn namespace(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn namespace(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     let finalizers = Field::of(new, "spec").at("finalizers");
     for name in finalizers.items() {
         let field = name.named(finalizers.path.clone());
@@ -20,7 +18,7 @@ pub(crate) fn namespace(new: &Object, _old: Option<&Object>, out: &mut Causes) {
 }
 
 /// Checks the status of a Namespace.
-pub(crate) fn namespace_status(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn namespace_status(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     let phase = Field::of(new, "status").at("phase").named("status.Phase".to_owned());
     let shown = crate::status::go_quote(phase.text());
     if Field::metadata(new, "deletionTimestamp").is_set() {
@@ -33,7 +31,7 @@ pub(crate) fn namespace_status(new: &Object, _old: Option<&Object>, out: &mut Ca
 }
 
 /// Checks a Node.
-pub(crate) fn node(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn node(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     pod::taints(&spec.at("taints").named("metadata.taints".to_owned()), out);
     let Some(old) = old else { return };
@@ -47,7 +45,7 @@ pub(crate) fn node(new: &Object, old: Option<&Object>, out: &mut Causes) {
 }
 
 /// Checks an Event.
-pub(crate) fn event(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn event(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     let involved = Field::of(new, "involvedObject").at("namespace");
     let own = new.namespace();
     let of_cluster = involved.text().is_empty() && ["default", "kube-system"].contains(&own);
@@ -64,7 +62,7 @@ pub(crate) fn event(new: &Object, _old: Option<&Object>, out: &mut Causes) {
 }
 
 /// Checks an Event of `events.k8s.io`.
-pub(crate) fn new_event(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn new_event(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     if let Some(old) = old {
         return fixed_event(old, new, out);
     }
@@ -107,7 +105,7 @@ const FIXED: [&str; 14] = [
 ];
 
 /// Checks a changed event, which is in its stored form.
-fn fixed_event(old: &Object, new: &Object, out: &mut Causes) {
+fn fixed_event(old: &Subject<'_>, new: &Subject<'_>, out: &mut Causes) {
     for key in FIXED {
         let name = if key == "reportingComponent" { "reportingController" } else { key };
         Field::of(new, key).named(name.to_owned()).immutable(&Field::of(old, key), out);

@@ -1,9 +1,8 @@
 //! ConfigMaps and Secrets.
 
 use base64::Engine;
-use lockstep_object::Object;
 
-use super::field::{Causes, Field, config_key};
+use super::field::{Causes, Field, Subject, config_key};
 
 /// The most that a ConfigMap or Secret holds.
 const DATA_LIMIT: usize = 1024 * 1024;
@@ -21,7 +20,7 @@ fn bytes(field: &Field<'_>) -> Vec<u8> {
 }
 
 /// Checks a ConfigMap.
-pub(crate) fn config_map(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn config_map(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     unchanged(new, old, &["data", "binaryData"], out);
     let (data, binary) = (Field::of(new, "data"), Field::of(new, "binaryData"));
     let mut size = 0;
@@ -47,7 +46,7 @@ fn keyed(value: &Field<'_>, key: &str, out: &mut Causes) {
     out.extend(config_key(key).iter().map(|problem| value.invalid_as(&shown, problem)));
 }
 
-fn unchanged(new: &Object, old: Option<&Object>, keys: &[&str], out: &mut Causes) {
+fn unchanged(new: &Subject<'_>, old: Option<&Subject<'_>>, keys: &[&str], out: &mut Causes) {
     let Some(old) = old.filter(|old| Field::of(old, "immutable").is_true()) else { return };
     if !Field::of(new, "immutable").is_true() {
         out.push(Field::of(new, "immutable").forbidden(FIXED));
@@ -61,7 +60,7 @@ fn unchanged(new: &Object, old: Option<&Object>, keys: &[&str], out: &mut Causes
 }
 
 /// Checks a Secret.
-pub(crate) fn secret(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn secret(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let kind = Field::of(new, "type");
     if let Some(old) = old {
         if Field::of(old, "type").value != kind.value {

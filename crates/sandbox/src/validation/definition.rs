@@ -1,11 +1,11 @@
 //! Custom resource definitions (`apiextensions.k8s.io/v1`).
 
-use lockstep_object::{Map, Object, Value};
+use lockstep_object::{Map, Value};
 
 use crate::{gofmt::bad_value, names, status::go_quote};
 
 use super::{
-    field::{Causes, Field},
+    field::{Causes, Field, Subject},
     schema::{self, Rooted},
 };
 
@@ -14,7 +14,7 @@ const COLUMN_FORMATS: [&str; 8] = ["byte", "date", "date-time", "double", "float
 const APPROVAL: &str = "api-approved.kubernetes.io";
 
 /// Checks a CustomResourceDefinition.
-pub(crate) fn check(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn check(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     let (plural, group) = (spec.at("names").at("plural").text(), spec.at("group").text());
     if old.is_none() && new.name() != format!("{plural}.{group}") {
@@ -34,7 +34,7 @@ pub(crate) fn check(new: &Object, old: Option<&Object>, out: &mut Causes) {
     }
 }
 
-fn fixed(old: &Object, spec: &Field<'_>, out: &mut Causes) {
+fn fixed(old: &Subject<'_>, spec: &Field<'_>, out: &mut Causes) {
     let before = Field::of(old, "spec");
     let established = Field::of(old, "status")
         .at("conditions")
@@ -300,7 +300,7 @@ fn shown_versions(versions: &[Field<'_>], top: &Top<'_>) -> String {
 }
 
 /// What was ever stored must stay a version.
-fn stored(object: &Object, spec: &Field<'_>, out: &mut Causes) {
+fn stored(object: &Subject<'_>, spec: &Field<'_>, out: &mut Causes) {
     let field = Field::of(object, "status").at("storedVersions");
     if field.is_empty() {
         out.push(field.invalid_as("null", "must have at least one stored version"));
@@ -327,7 +327,7 @@ fn stored(object: &Object, spec: &Field<'_>, out: &mut Causes) {
     }
 }
 
-fn approval(object: &Object, group: &str, out: &mut Causes) {
+fn approval(object: &Subject<'_>, group: &str, out: &mut Causes) {
     let protected = ["k8s.io", "kubernetes.io"].iter().any(|end| group == *end || group.ends_with(&format!(".{end}")));
     let annotation = Field::metadata(object, "annotations").key(APPROVAL);
     if protected && annotation.text().is_empty() {

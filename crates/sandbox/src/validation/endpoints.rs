@@ -2,17 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use lockstep_object::Object;
-
 use super::{
     address,
-    field::{Causes, Field},
+    field::{Causes, Field, Subject},
 };
 
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 
 /// Checks an EndpointSlice.
-pub(crate) fn slice(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn slice(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let kind = Field::of(new, "addressType");
     kind.one_of(&["FQDN", "IPv4", "IPv6"], out);
     let mut names = BTreeSet::new();
@@ -79,7 +77,7 @@ fn check_endpoints(list: &Field<'_>, kind: &str, out: &mut Causes) {
 }
 
 /// Checks Endpoints.
-pub(crate) fn endpoints(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn endpoints(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     for subset in Field::of(new, "subsets").items() {
         let (ready, waiting) = (subset.at("addresses"), subset.at("notReadyAddresses"));
         if ready.is_empty() && waiting.is_empty() {

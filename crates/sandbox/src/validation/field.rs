@@ -15,6 +15,31 @@ pub(crate) type Causes = Vec<Cause>;
 /// What stands where nothing stands.
 static NOTHING: Value = Value::Null;
 
+/// An object that is looked at, and whether anybody wants to know where its fields are.
+pub(crate) struct Subject<'a> {
+    object: &'a Object,
+    path: Path,
+}
+
+impl<'a> Subject<'a> {
+    /// Returns the subject with the paths of its fields.
+    pub(crate) fn with_paths(object: &'a Object) -> Self {
+        Self { object, path: Path::from("") }
+    }
+
+    /// Returns the subject without paths: enough to learn whether there is anything to say.
+    pub(crate) fn without_paths(object: &'a Object) -> Self {
+        Self { object, path: Path::Unsaid }
+    }
+}
+
+impl std::ops::Deref for Subject<'_> {
+    type Target = Object;
+    fn deref(&self) -> &Object {
+        self.object
+    }
+}
+
 /// A value and its path as field errors name it. What is absent is null.
 #[derive(Clone)]
 pub(crate) struct Field<'a> {
@@ -24,13 +49,13 @@ pub(crate) struct Field<'a> {
 
 impl<'a> Field<'a> {
     /// Returns a field at the top of an object.
-    pub(crate) fn of(object: &'a Object, key: &str) -> Self {
-        Self { value: object.root().get(key).unwrap_or(&NOTHING), path: key.into() }
+    pub(crate) fn of(subject: &Subject<'a>, key: &str) -> Self {
+        Self { value: subject.object.root().get(key).unwrap_or(&NOTHING), path: subject.path.below(key) }
     }
 
     /// Returns `metadata.<key>`.
-    pub(crate) fn metadata(object: &'a Object, key: &str) -> Self {
-        Self::of(object, "metadata").at(key)
+    pub(crate) fn metadata(subject: &Subject<'a>, key: &str) -> Self {
+        Self::of(subject, "metadata").at(key)
     }
 
     /// Returns a value at a path of its own.
@@ -40,8 +65,7 @@ impl<'a> Field<'a> {
 
     /// Returns the field below.
     pub(crate) fn at(&self, key: &str) -> Self {
-        let path = if self.path.is_empty() { key.into() } else { self.path.with([".", key]) };
-        Self { value: self.value.get(key).unwrap_or(&NOTHING), path }
+        Self { value: self.value.get(key).unwrap_or(&NOTHING), path: self.path.below(key) }
     }
 
     /// Returns the field some levels below.
@@ -56,7 +80,7 @@ impl<'a> Field<'a> {
 
     /// Returns the same value under another path.
     pub(crate) fn named(&self, path: impl Into<Path>) -> Self {
-        Self { value: self.value, path: path.into() }
+        Self { value: self.value, path: self.path.reworded(path) }
     }
 
     /// Returns the items of a list.

@@ -38,7 +38,7 @@ use crate::{catalog::Resource, status::Cause};
 
 use field::Causes;
 
-pub(crate) use field::Field;
+pub(crate) use field::{Field, Subject};
 
 /// The metadata and the spec of the pods that an object is or makes.
 pub(crate) struct Template<'a> {
@@ -49,7 +49,7 @@ pub(crate) struct Template<'a> {
 }
 
 /// Finds the pods that an object is or makes.
-pub(crate) fn template_of<'a>(resource: &Resource, object: &'a Object) -> Option<Template<'a>> {
+pub(crate) fn template_of<'a>(resource: &Resource, object: &Subject<'a>) -> Option<Template<'a>> {
     let path: &[&str] = match (resource.group.as_str(), resource.plural.as_str()) {
         ("", "pods") => {
             return Some(Template { metadata: Field::of(object, "metadata"), spec: Field::of(object, "spec") });
@@ -63,7 +63,7 @@ pub(crate) fn template_of<'a>(resource: &Resource, object: &'a Object) -> Option
 }
 
 /// Checks an object; with its old form, if it changed.
-type Check = fn(&Object, Option<&Object>, &mut Causes);
+type Check = fn(&Subject<'_>, Option<&Subject<'_>>, &mut Causes);
 
 /// Who checks what: group, plural, function.
 const CHECKS: &[(&str, &str, Check)] = &[
@@ -126,29 +126,32 @@ fn checks(resource: &Resource) -> Option<Check> {
 
 /// Checks a new object.
 pub(crate) fn create(resource: &Resource, object: &Object) -> Vec<Cause> {
-    let mut causes = Vec::new();
-    if let Some(check) = checks(resource) {
-        check(object, None, &mut causes);
-    }
-    causes
+    checks(resource).map_or_else(Vec::new, |check| run(check, resource, object, None))
 }
 
 /// Checks a changed object, or a change of its subresource.
 pub(crate) fn update(resource: &Resource, subresource: &str, old: &Object, new: &Object) -> Vec<Cause> {
-    let mut causes = Vec::new();
-    match subresource {
-        "" => {
-            if let Some(check) = checks(resource) {
-                check(new, Some(old), &mut causes);
-            }
-        }
+    let check = match subresource {
+        "" => checks(resource),
         "status" => {
             let found = STATUS_CHECKS.iter().find(|(group, plural, _)| resource.is(group, plural));
-            if let Some((_, _, check)) = found {
-                check(new, Some(old), &mut causes);
-            }
+            found.map(|(_, _, check)| *check)
         }
-        _ => {}
+        _ => None,
+    };
+    check.map_or_else(Vec::new, |check| run(check, resource, new, Some(old)))
+}
+
+fn run(check: Check, resource: &Resource, new: &Object, old: Option<&Object>) -> Vec<Cause> {
+    let found = |new: Subject<'_>, old: Option<Subject<'_>>| {
+        let mut causes = Vec::new();
+        check(&new, old.as_ref(), &mut causes);
+        causes
+    };
+    // The rules for the schemas of definitions ask where they are.
+    let asks_for_paths = resource.is("apiextensions.k8s.io", "customresourcedefinitions");
+    if !asks_for_paths && found(Subject::without_paths(new), old.map(Subject::without_paths)).is_empty() {
+        return Vec::new();
     }
-    causes
+    found(Subject::with_paths(new), old.map(Subject::with_paths))
 }

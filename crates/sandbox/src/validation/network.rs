@@ -1,12 +1,10 @@
 //! Ingresses, their classes, and network policies.
 
-use lockstep_object::Object;
-
 use crate::{gofmt::bad_value, names, status::go_quote};
 
 use super::{
     address,
-    field::{Causes, Field, port_name},
+    field::{Causes, Field, Subject, port_name},
     selector,
 };
 
@@ -16,7 +14,7 @@ const CLASS: &str = "kubernetes.io/ingress.class";
 const WILDCARD_TEXT: &str = "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used for validation is '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 
 /// Checks an Ingress.
-pub(crate) fn ingress(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn ingress(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     let (rules, backend_field) = (spec.at("rules"), spec.at("defaultBackend"));
     if rules.is_empty() && !backend_field.is_set() {
@@ -149,7 +147,7 @@ fn reference(reference: &Field<'_>, out: &mut Causes) {
 }
 
 /// Checks an IngressClass.
-pub(crate) fn ingress_class(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn ingress_class(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     let controller = spec.at("controller");
     if let Some(old) = old {
@@ -193,7 +191,7 @@ fn domain_path(field: &Field<'_>, out: &mut Causes) {
 }
 
 /// Checks a NetworkPolicy.
-pub(crate) fn policy(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn policy(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     selector::check(&spec.at("podSelector"), out);
     for (direction, peers) in [("ingress", "from"), ("egress", "to")] {

@@ -1,39 +1,41 @@
-//! The text of a path. Validation makes one for every field that it looks at and shows nearly none.
+//! Where a field is, in the words of field errors.
 
 use std::{fmt, ops::Deref};
 
-/// Long enough for the fields of containers in the templates of workloads.
-const INLINE: usize = 118;
-
-/// A path as field errors name it. It allocates only when it is unusually long.
-#[derive(Clone)]
+/// A path. Validation looks at every field of every object and nearly always finds nothing to say, so it goes first
+/// without paths, and once more with them when something is wrong.
+#[derive(Clone, Default)]
 pub(crate) enum Path {
-    Inline { len: u8, bytes: [u8; INLINE] },
-    Long(String),
+    /// Nobody wants to know; reads as an empty text.
+    #[default]
+    Unsaid,
+    /// The words, as `spec.containers[0].image`.
+    Said(String),
 }
 
 impl Path {
     /// Returns the path with these parts behind it.
     pub(crate) fn with<const N: usize>(&self, parts: [&str; N]) -> Self {
-        if let Self::Inline { len, bytes } = self {
-            let (mut bytes, mut end) = (*bytes, usize::from(*len));
-            let fits = parts.iter().all(|part| {
-                let Some(room) = bytes.get_mut(end..end + part.len()) else { return false };
-                room.copy_from_slice(part.as_bytes());
-                end += part.len();
-                true
-            });
-            if let Some(len) = u8::try_from(end).ok().filter(|_| fits) {
-                return Self::Inline { len, bytes };
-            }
+        match self {
+            Self::Unsaid => Self::Unsaid,
+            Self::Said(text) => Self::Said([text, &*parts.concat()].concat()),
         }
-        Self::Long([&**self, &parts.concat()].concat())
     }
-}
 
-impl Default for Path {
-    fn default() -> Self {
-        Self::Inline { len: 0, bytes: [0; INLINE] }
+    /// Returns the path of a field below; at the root it is the field's name.
+    pub(crate) fn below(&self, key: &str) -> Self {
+        match self {
+            Self::Said(text) if text.is_empty() => Self::Said(key.to_owned()),
+            other => other.with([".", key]),
+        }
+    }
+
+    /// Returns other words, if any are wanted.
+    pub(crate) fn reworded(&self, other: impl Into<Self>) -> Self {
+        match self {
+            Self::Unsaid => Self::Unsaid,
+            Self::Said(_) => other.into(),
+        }
     }
 }
 
@@ -41,44 +43,26 @@ impl Deref for Path {
     type Target = str;
     fn deref(&self) -> &str {
         match self {
-            Self::Inline { len, bytes } => {
-                std::str::from_utf8(&bytes[..usize::from(*len)]).expect("whole texts were copied one behind the other")
-            }
-            Self::Long(text) => text,
+            Self::Unsaid => "",
+            Self::Said(text) => text,
         }
     }
 }
 
 impl From<&str> for Path {
     fn from(text: &str) -> Self {
-        Self::default().with([text])
+        Self::Said(text.to_owned())
     }
 }
 
 impl From<String> for Path {
     fn from(text: String) -> Self {
-        Self::from(text.as_str())
+        Self::Said(text)
     }
 }
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_reads_as_its_parts_however_long_it_becomes() {
-        let mut path = Path::from("spec");
-        let mut expect = "spec".to_owned();
-        for step in 0..40 {
-            path = path.with([".", "größe", "[0]"]);
-            expect.push_str(".größe[0]");
-            assert_eq!(&*path, expect, "step {step}");
-        }
     }
 }

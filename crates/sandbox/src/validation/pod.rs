@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use lockstep_object::{Object, Value};
+use lockstep_object::Value;
 
 use crate::{names, status::go_quote};
 
 use super::{
     address, affinity,
     containers::{self, Surroundings},
-    field::{Causes, Field},
+    field::{Causes, Field, Subject},
     security, selector, volumes,
 };
 
 const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
 /// Checks a pod.
-pub(crate) fn check(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn check(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec_field = Field::of(new, "spec");
     spec(&spec_field, out);
     if spec_field.at("serviceAccountName").text().is_empty() {

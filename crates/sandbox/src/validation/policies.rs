@@ -1,16 +1,14 @@
 //! Disruption budgets, autoscalers, quotas, limit ranges, priorities and leases.
 
-use lockstep_object::Object;
-
 use crate::{names, quantity::nanos, status::go_quote};
 
 use super::{
-    field::{Causes, Field},
+    field::{Causes, Field, Subject},
     resources, selector, workloads,
 };
 
 /// Checks a PodDisruptionBudget.
-pub(crate) fn budget(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn budget(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     let (least, most) = (spec.at("minAvailable"), spec.at("maxUnavailable"));
     if least.is_set() && most.is_set() {
@@ -44,7 +42,7 @@ const SCOPES: [&str; 7] = [
 ];
 
 /// Checks a ResourceQuota.
-pub(crate) fn quota(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn quota(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     for (name, amount) in spec.at("hard").entries() {
         resources::quota_name(&amount, name, out);
@@ -109,7 +107,7 @@ fn scope_selector(selector: &Field<'_>, out: &mut Causes) {
 }
 
 /// Checks a LimitRange.
-pub(crate) fn limit_range(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn limit_range(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     let mut kinds: Vec<&str> = Vec::new();
     for limit in Field::of(new, "spec").at("limits").items() {
         let kind = limit.at("type");
@@ -190,7 +188,7 @@ fn check_bounds(limit: &Field<'_>, kind: &str, name: &str, out: &mut Causes) {
 }
 
 /// Checks a PriorityClass.
-pub(crate) fn priority_class(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn priority_class(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let value = Field::of(new, "value");
     let policy = Field::of(new, "preemptionPolicy");
     if let Some(old) = old {
@@ -216,7 +214,7 @@ pub(crate) fn priority_class(new: &Object, old: Option<&Object>, out: &mut Cause
 }
 
 /// Checks a Lease.
-pub(crate) fn lease(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn lease(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     let duration = spec.at("leaseDurationSeconds");
     if duration.is_set() {
@@ -230,7 +228,7 @@ pub(crate) fn lease(new: &Object, _old: Option<&Object>, out: &mut Causes) {
 }
 
 /// Checks a RuntimeClass.
-pub(crate) fn runtime_class(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn runtime_class(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let handler = Field::of(new, "handler");
     if let Some(old) = old {
         handler.immutable(&Field::of(old, "handler"), out);

@@ -1,25 +1,23 @@
 //! Roles and their bindings.
 
-use lockstep_object::Object;
-
 use crate::{names, status::go_quote};
 
 use super::{
-    field::{Causes, Field},
+    field::{Causes, Field, Subject},
     selector,
 };
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 
 /// Checks a Role.
-pub(crate) fn role(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn role(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     for rule in Field::of(new, "rules").items() {
         check_rule(&rule, true, out);
     }
 }
 
 /// Checks a ClusterRole.
-pub(crate) fn cluster_role(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn cluster_role(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     for rule in Field::of(new, "rules").items() {
         check_rule(&rule, false, out);
     }
@@ -57,16 +55,16 @@ fn check_rule(rule: &Field<'_>, namespaced: bool, out: &mut Causes) {
 }
 
 /// Checks a RoleBinding.
-pub(crate) fn role_binding(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn role_binding(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     binding(new, old, &["Role", "ClusterRole"], true, out);
 }
 
 /// Checks a ClusterRoleBinding.
-pub(crate) fn cluster_role_binding(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn cluster_role_binding(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     binding(new, old, &["ClusterRole"], false, out);
 }
 
-fn binding(new: &Object, old: Option<&Object>, kinds: &[&str], namespaced: bool, out: &mut Causes) {
+fn binding(new: &Subject<'_>, old: Option<&Subject<'_>>, kinds: &[&str], namespaced: bool, out: &mut Causes) {
     let role = Field::of(new, "roleRef");
     if role.at("apiGroup").text() != GROUP {
         out.push(role.at("apiGroup").unsupported(&[GROUP]));

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use lockstep_object::Object;
-
 use crate::status::go_quote;
 
 use super::{
     address,
-    field::{Causes, Field},
+    field::{Causes, Field, Subject},
 };
 
 const HINTS: &str = "service.kubernetes.io/topology-aware-hints";
@@ -17,7 +15,7 @@ const MODE: &str = "service.kubernetes.io/topology-mode";
 const AFFINITY_LIMIT: i64 = 86_400;
 
 /// Checks a Service.
-pub(crate) fn check(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn check(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     if let Some(old) = old {
         fixed_addresses(&Field::of(old, "spec"), &spec, out);
@@ -45,7 +43,7 @@ pub(crate) fn check(new: &Object, old: Option<&Object>, out: &mut Causes) {
 }
 
 /// Checks the status of a Service.
-pub(crate) fn status(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn status(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     let ingress = Field::of(new, "status").at("loadBalancer").at("ingress");
     if !ingress.is_empty() && Field::of(new, "spec").at("type").text() != "LoadBalancer" {
         out.push(ingress.forbidden("may only be used when `spec.type` is 'LoadBalancer'"));
@@ -86,7 +84,7 @@ fn fixed_addresses(old: &Field<'_>, new: &Field<'_>, out: &mut Causes) {
     }
 }
 
-fn annotations(object: &Object, out: &mut Causes) {
+fn annotations(object: &Subject<'_>, out: &mut Causes) {
     let all = Field::metadata(object, "annotations");
     let (hints, mode) = (all.key(HINTS), all.key(MODE));
     if hints.is_set() && mode.is_set() && hints.text() != mode.text() {

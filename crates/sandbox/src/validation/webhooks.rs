@@ -1,16 +1,14 @@
 //! Webhook configurations and admission policies.
 
-use lockstep_object::Object;
-
 use crate::{expressions::Language, names, status::go_quote};
 
 use super::{
-    field::{Causes, Field},
+    field::{Causes, Field, Subject},
     selector,
 };
 
 /// Checks a ValidatingWebhookConfiguration or a MutatingWebhookConfiguration.
-pub(crate) fn check(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn check(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     let mut known: Vec<&str> = Vec::new();
     for hook in Field::of(new, "webhooks").items() {
         check_hook(&hook, out);
@@ -103,7 +101,7 @@ fn check_url(url: &Field<'_>, out: &mut Causes) {
 }
 
 /// Checks a ValidatingAdmissionPolicy.
-pub(crate) fn policy(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn policy(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     const REASONS: [&str; 4] = ["Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized"];
     let spec = Field::of(new, "spec");
     spec.at("failurePolicy").one_of_if_set(&["Fail", "Ignore"], out);
@@ -144,7 +142,7 @@ pub(crate) fn policy(new: &Object, _old: Option<&Object>, out: &mut Causes) {
 }
 
 /// Checks a ValidatingAdmissionPolicyBinding.
-pub(crate) fn binding(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn binding(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     let name = spec.at("policyName");
     if name.text().is_empty() {

@@ -1,12 +1,12 @@
 //! Deployments, ReplicaSets, StatefulSets, DaemonSets and ReplicationControllers.
 
-use lockstep_object::{Map, Object, Value};
+use lockstep_object::{Map, Value};
 
 use crate::{gofmt::bad_value, status::go_quote};
 
 use super::{
     claims,
-    field::{Causes, Field},
+    field::{Causes, Field, Subject},
     pod,
     selector::{self, Selection},
 };
@@ -15,7 +15,7 @@ const PERCENT_TEXT: &str = "a valid percent string must be a numeric string foll
 const MISMATCH: &str = "`selector` does not match template `labels`";
 
 /// Checks a Deployment.
-pub(crate) fn deployment(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn deployment(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     spec.at("replicas").nonnegative(out);
     selected(&spec, "deployment", out);
@@ -29,7 +29,7 @@ pub(crate) fn deployment(new: &Object, old: Option<&Object>, out: &mut Causes) {
 }
 
 /// Checks the status of a Deployment.
-pub(crate) fn deployment_status(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn deployment_status(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     let status = Field::of(new, "status");
     let counts = ["replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas"];
     status.at("observedGeneration").nonnegative(out);
@@ -39,7 +39,7 @@ pub(crate) fn deployment_status(new: &Object, _old: Option<&Object>, out: &mut C
 }
 
 /// Checks the status of a ReplicaSet.
-pub(crate) fn replica_status(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn replica_status(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     let status = Field::of(new, "status");
     let counts = ["replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration"];
     status.nonnegatives(&counts, out);
@@ -48,7 +48,7 @@ pub(crate) fn replica_status(new: &Object, _old: Option<&Object>, out: &mut Caus
 }
 
 /// Checks the status of a StatefulSet.
-pub(crate) fn stateful_status(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn stateful_status(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     let status = Field::of(new, "status");
     let counts = ["replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"];
     status.nonnegatives(&counts, out);
@@ -67,14 +67,14 @@ fn not_above(status: &Field<'_>, keys: &[&str], bound: &str, out: &mut Causes) {
 }
 
 /// Checks a ReplicaSet.
-pub(crate) fn replica_set(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn replica_set(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     spec.nonnegatives(&["replicas", "minReadySeconds"], out);
     selected(&spec, "deployment", out);
     fixed_selector(&spec, old, out);
 }
 
-fn fixed_selector(spec: &Field<'_>, old: Option<&Object>, out: &mut Causes) {
+fn fixed_selector(spec: &Field<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     if let Some(old) = old {
         spec.at("selector").immutable(&Field::of(old, "spec").at("selector"), out);
     }
@@ -186,7 +186,7 @@ fn amount(field: &Field<'_>) -> i64 {
 }
 
 /// Checks a StatefulSet.
-pub(crate) fn stateful_set(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn stateful_set(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     let management = spec.at("podManagementPolicy");
     if management.is_set() && !["OrderedReady", "Parallel"].contains(&management.text()) {
@@ -289,7 +289,7 @@ fn stateful_fixed(old: &Field<'_>, new: &Field<'_>, out: &mut Causes) {
 }
 
 /// Checks a DaemonSet.
-pub(crate) fn daemon_set(new: &Object, old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn daemon_set(new: &Subject<'_>, old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     fixed_selector(&spec, old, out);
     let field = spec.at("selector");
@@ -335,7 +335,7 @@ fn daemon_update(strategy: &Field<'_>, out: &mut Causes) {
 }
 
 /// Checks a ReplicationController.
-pub(crate) fn replication_controller(new: &Object, _old: Option<&Object>, out: &mut Causes) {
+pub(crate) fn replication_controller(new: &Subject<'_>, _old: Option<&Subject<'_>>, out: &mut Causes) {
     let spec = Field::of(new, "spec");
     spec.at("minReadySeconds").nonnegative(out);
     let labels = spec.at("selector");
