@@ -226,9 +226,19 @@ impl Map {
             large.entries.push((key, value));
             return;
         }
-        let mut entries = std::mem::take(self).into_entries();
-        entries.push((key, value));
-        *self = Self::from_unique(entries);
+        if self.len() == SMALL {
+            let mut entries = std::mem::take(self).into_entries();
+            entries.push((key, value));
+            *self = Self::from_unique(entries);
+            return;
+        }
+        // Straight from the old allocation into the new one.
+        let Repr::Small(mut entries) = std::mem::take(&mut self.0) else { return };
+        let more = std::iter::once((key, value));
+        self.0 = Repr::Small(match Arc::get_mut(&mut entries) {
+            Some(own) => own.iter_mut().map(|(key, value)| (key.clone(), std::mem::take(value))).chain(more).collect(),
+            None => entries.iter().cloned().chain(more).collect(),
+        });
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the server serves: the built-in resources from a recorded discovery, and those of CRDs.
+//! What the server serves: the built-in resources, as the table of API facts has them, and those of CRDs.
 
 use std::{
     collections::BTreeMap,
@@ -7,11 +7,9 @@ use std::{
 
 use lockstep_merge::apply::Typed;
 use lockstep_object::{Value, from_json};
+use lockstep_schema::SchemaSet;
 
 use crate::build::{list_at, text_at};
-
-/// The discovery of a Kubernetes 1.36 API server with default features.
-const DISCOVERY: &[u8] = include_bytes!("../data/discovery.json");
 
 /// A resource that is served in one version.
 #[derive(Clone, Debug)]
@@ -92,8 +90,8 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
-    pub(crate) fn new() -> Self {
-        Self { built_in: Arc::new(built_in_groups()), custom: BTreeMap::new() }
+    pub(crate) fn new(schema: &SchemaSet) -> Self {
+        Self { built_in: Arc::new(built_in_groups(schema)), custom: BTreeMap::new() }
     }
 
     /// Walks all groups; the core group is the first.
@@ -142,23 +140,30 @@ impl Catalog {
     }
 }
 
-fn built_in_groups() -> Vec<Group> {
-    let discovery = from_json(DISCOVERY).expect("the table is valid JSON, a test reads it");
-    let core = Group { name: String::new(), versions: vec![group_version(&discovery, "", "v1")] };
-    let others = list_at(&discovery, &["groups"]).iter().map(|group| {
+fn built_in_groups(schema: &SchemaSet) -> Vec<Group> {
+    let core = Group { name: String::new(), versions: vec![group_version(schema, "", "v1")] };
+    let groups = document(schema, "apis");
+    let others = list_at(&groups, &["groups"]).iter().map(|group| {
         let name = text_at(group, &["name"]);
         let versions = list_at(group, &["versions"])
             .iter()
-            .map(|version| group_version(&discovery, name, text_at(version, &["version"])))
+            .map(|version| group_version(schema, name, text_at(version, &["version"])))
             .collect();
         Group { name: name.to_owned(), versions }
     });
     std::iter::once(core).chain(others).collect()
 }
 
-fn group_version(discovery: &Value, group: &str, version: &str) -> GroupVersion {
+/// Reads a discovery document of the table; null if it has none of that name.
+fn document(schema: &SchemaSet, name: &str) -> Value {
+    let text = schema.table().and_then(|table| table.discovery(name));
+    text.and_then(|text| from_json(text.as_bytes()).ok()).unwrap_or_default()
+}
+
+fn group_version(schema: &SchemaSet, group: &str, version: &str) -> GroupVersion {
     let name = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-    let entries = list_at(discovery, &["resources", &name]);
+    let list = document(schema, &name);
+    let entries = list_at(&list, &["resources"]);
     let resources = entries
         .iter()
         .filter(|entry| !text_at(entry, &["name"]).contains('/'))
@@ -220,7 +225,7 @@ mod tests {
 
     #[test]
     fn the_built_in_table_is_readable_and_knows_deployments() {
-        let catalog = Catalog::new();
+        let catalog = Catalog::new(&SchemaSet::built_in());
         let deployments = catalog.resource("apps", "v1", "deployments").unwrap();
         assert_eq!(deployments.kind, "Deployment");
         assert!(deployments.namespaced && deployments.subresource("scale").is_some());
@@ -228,7 +233,7 @@ mod tests {
 
     #[test]
     fn versions_of_a_group_share_their_store() {
-        let catalog = Catalog::new();
+        let catalog = Catalog::new(&SchemaSet::built_in());
         let stores: Vec<_> = catalog.stored().filter(|r| r.kind == "HorizontalPodAutoscaler").collect();
         assert_eq!(stores.len(), 1);
         assert_eq!(stores[0].version, "v2");

@@ -154,7 +154,7 @@ impl Reply {
 impl Server {
     pub(crate) fn new(settings: Settings, access: Access, keep_journal: bool) -> Self {
         let schema = SchemaSet::built_in();
-        let catalog = Catalog::new();
+        let catalog = Catalog::new(&schema);
         let mut store = Store::new(keep_journal, settings.controllers);
         for resource in catalog.stored() {
             store.open(&resource.store, false);

@@ -269,11 +269,13 @@ impl Store {
         self.index(store, &name, &stored.object);
         let change = if previous.is_some() { Change::Modified } else { Change::Added };
         let event = Event::new(change, version, stored.clone(), previous);
-        let write = Write { store: store.clone(), name: name.clone(), stored: Some(stored.clone()), version };
+        if let Some(journal) = &mut self.journal {
+            journal.push(Write { store: store.clone(), name: name.clone(), stored: Some(stored.clone()), version });
+        }
         if let Some(bucket) = self.buckets.get_mut(store) {
             bucket.objects.insert(name, stored.clone());
         }
-        self.record(store, event, write);
+        self.record(store, event);
         stored
     }
 
@@ -286,16 +288,15 @@ impl Store {
         let mut object = previous.object.clone();
         object.metadata_mut().insert("resourceVersion", self.version.to_string());
         let stored = Arc::new(Stored { object, version: self.version });
-        let write = Write { store: store.clone(), name, stored: None, version: self.version };
+        if let Some(journal) = &mut self.journal {
+            journal.push(Write { store: store.clone(), name, stored: None, version: self.version });
+        }
         let event = Event::new(Change::Deleted, self.version, stored.clone(), Some(previous));
-        self.record(store, event, write);
+        self.record(store, event);
         Some(stored)
     }
 
-    fn record(&mut self, store: &Arc<str>, event: Event, write: Write) {
-        if let Some(journal) = &mut self.journal {
-            journal.push(write);
-        }
+    fn record(&mut self, store: &Arc<str>, event: Event) {
         let Some(bucket) = self.buckets.get_mut(store) else { return };
         bucket.remember(event);
         if let (Some(dirty), Some(event)) = (&mut self.dirty, bucket.ring.back()) {

@@ -38,7 +38,7 @@ pub struct Table {
     bytes: Cow<'static, [u8]>,
     sections: BTreeMap<String, (Range<usize>, usize)>,
     definitions: OnceLock<Definitions>,
-    roots: OnceLock<BTreeMap<String, Arc<str>>>,
+    roots: OnceLock<HashMap<String, Arc<str>>>,
     discovery: OnceLock<String>,
 }
 

@@ -57,19 +57,16 @@ impl Operation {
 impl Identity {
     /// Returns the key of the manager in [`Managed`]: an applier's has no version.
     pub fn key(&self) -> String {
-        let mut map = Map::new();
-        let mut put = |name: &str, value: &str| {
-            if !value.is_empty() {
-                map.insert(name, value);
-            }
-        };
-        put("manager", &self.manager);
-        put("operation", self.operation.as_str());
-        if self.operation == Operation::Update {
-            put("apiVersion", &self.api_version);
-        }
-        put("subresource", &self.subresource);
-        to_json_html_safe(&Value::Map(map))
+        let version = if self.operation == Operation::Update { self.api_version.as_str() } else { "" };
+        let texts = [
+            ("manager", self.manager.as_str()),
+            ("operation", self.operation.as_str()),
+            ("apiVersion", version),
+            ("subresource", &self.subresource),
+        ];
+        let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
+        let entries = texts.map(|(name, text)| (name.into(), text.into())).collect();
+        to_json_html_safe(&Value::Map(Map::from_unique(entries)))
     }
 
     /// Reads a key; none if it was not made by [`Identity::key`]. An applier's version is empty then.
