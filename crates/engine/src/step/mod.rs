@@ -19,7 +19,7 @@ use crate::{
 const WORTH_TELLING: SignedDuration = SignedDuration::from_secs(2);
 
 /// It is written after this time however busy the API server is.
-const OVERDUE: SignedDuration = SignedDuration::from_secs(30);
+const OVERDUE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Takes an event and decides.
 pub(crate) fn step(state: &mut AppState, event: Event, context: &Context<'_>) -> Vec<Effect> {
