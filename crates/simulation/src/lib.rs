@@ -11,7 +11,17 @@
 //! Why: a deployment goes wrong in orders of events that nobody thinks of. A seed that fails is a test that can be
 //! repeated, and its story is written for people.
 //!
-//! What it found in the engine so far is in the table in `tests/simulation.rs`.
+//! What it found in the engine so far is in the table in `tests/simulation.rs`. What it would find is shown by taking a
+//! rule of the engine away and living through the seeds 0 to 399:
+//!
+//! | the rule | worlds that break | the promise |
+//! |---|---|---|
+//! | a hook that ran for this sync is not made again | 171 | runs the hook twice for one sync |
+//! | a wave waits until the one before is well | 365 | of an earlier wave has not been well |
+//! | a sync waits for its dependencies | 127 | begins a sync though its dependency is not ready |
+//! | what holds data is not pruned | 27 | deletes a claim, which holds data |
+//! | a sync is planned when every apply before has its answer | 0 (4779 does) | of an earlier wave has not been well |
+//! | what carries another label is not planned to go | 0 | the run looks again before it deletes, and so does the shell |
 #![warn(missing_docs)]
 
 mod cluster;

@@ -38,7 +38,8 @@ const FOUND: [u64; 26] = [
     3913, 4039, 4779, 9630, 9724, 10035,
 ];
 
-/// Lives through the first seeds and those found, or through those of `LOCKSTEP_TEST_SEEDS=FIRST..END` that fall to this test.
+/// Lives through the first seeds and those found, or through those of `LOCKSTEP_TEST_SEEDS=FIRST..END` that fall to
+/// this test.
 fn live_through(part: u64) {
     let chosen = std::env::var("LOCKSTEP_TEST_SEEDS").ok();
     let chosen = chosen.as_ref().map(|text| text.split_once("..").expect("FIRST..END"));
