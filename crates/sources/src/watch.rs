@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use notify::{EventKind, RecursiveMode, Watcher as _};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
@@ -157,7 +157,21 @@ fn listen(folder: &Path, poked: Arc<Notify>) -> Result<notify::RecommendedWatche
         matches!(name, Some("HEAD" | "packed-refs" | "refs")) || path.starts_with(&inside)
     };
     let failed = |error: notify::Error| Error::storage("the repository cannot be watched", error);
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+    let mut watcher = watcher_of(poked, matters).map_err(failed)?;
+    watcher.watch(&own, RecursiveMode::NonRecursive).map_err(failed)?;
+    if common != own {
+        watcher.watch(&common, RecursiveMode::NonRecursive).map_err(failed)?;
+    }
+    watcher.watch(&refs, RecursiveMode::Recursive).map_err(failed)?;
+    Ok(watcher)
+}
+
+/// Returns a watcher of nothing yet that pokes when something changes at a path that matters, or when news were lost.
+pub(crate) fn watcher_of(
+    poked: Arc<Notify>,
+    matters: impl Fn(&Path) -> bool + Send + 'static,
+) -> notify::Result<RecommendedWatcher> {
+    notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let told = match &event {
             // Reading is an event too, and we read.
             Ok(event) => {
@@ -170,11 +184,4 @@ fn listen(folder: &Path, poked: Arc<Notify>) -> Result<notify::RecommendedWatche
             poked.notify_one();
         }
     })
-    .map_err(failed)?;
-    watcher.watch(&own, RecursiveMode::NonRecursive).map_err(failed)?;
-    if common != own {
-        watcher.watch(&common, RecursiveMode::NonRecursive).map_err(failed)?;
-    }
-    watcher.watch(&refs, RecursiveMode::Recursive).map_err(failed)?;
-    Ok(watcher)
 }

@@ -11,12 +11,13 @@ use std::{
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use lockstep_files::{Entry, FileTree, Id, Kind, Store, StoreError};
-use notify::{EventKind, RecursiveMode, Watcher as _};
+use notify::{RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 
 use crate::{
     Error, ErrorKind, Result,
     edit::{self, Folders},
+    watch::watcher_of,
 };
 
 /// What of a folder is read.
@@ -181,19 +182,7 @@ impl Scanner {
         let matters = move |path: &Path| {
             path.strip_prefix(&folder).is_ok_and(|path| !defaults.matched_path_or_any_parents(path, false).is_ignore())
         };
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            let told = match &event {
-                Ok(event) => {
-                    !matches!(event.kind, EventKind::Access(_))
-                        && (event.paths.is_empty() || event.paths.iter().any(|path| matters(path)))
-                }
-                Err(_) => true,
-            };
-            if told {
-                changed.notify_one();
-            }
-        })
-        .map_err(failed)?;
+        let mut watcher = watcher_of(changed, matters).map_err(failed)?;
         watcher.watch(&self.folder, RecursiveMode::Recursive).map_err(failed)?;
         Ok(watcher)
     }

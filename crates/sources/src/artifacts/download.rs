@@ -8,7 +8,13 @@ use reqwest::{
     header,
 };
 
-use crate::{Error, ErrorKind, Result, wire};
+use crate::{
+    Result,
+    wire::{
+        self,
+        answers::{broken_off, refused, too_large},
+    },
+};
 
 /// Sends a request under our name; what is no answer at all is an error.
 pub(crate) fn send(request: RequestBuilder) -> Result<Response> {
@@ -47,45 +53,7 @@ pub(crate) fn read(response: Response, limit: u64) -> Result<Vec<u8>> {
     if bytes.len() as u64 > limit { Err(too_large(limit)) } else { Ok(bytes) }
 }
 
-pub(crate) fn too_large(limit: u64) -> Error {
-    Error::new(ErrorKind::TooLarge, format!("the server sends more than {} MiB", limit >> 20))
-}
-
-pub(crate) fn broken_off(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Unreachable, format!("the connection broke off: {error}"))
-}
-
 /// Returns a header's text.
 pub(crate) fn text_of(response: &Response, name: header::HeaderName) -> Option<String> {
     Some(response.headers().get(name)?.to_str().ok()?.to_owned())
-}
-
-/// Words what a server refuses.
-pub(crate) fn refused(status: StatusCode, with_credentials: bool) -> Error {
-    let number = status.as_u16();
-    match status {
-        StatusCode::UNAUTHORIZED if with_credentials => {
-            Error::new(ErrorKind::Unauthenticated, "the server does not accept the credentials (401)")
-                .hint("check user and password or token; it may have expired")
-        }
-        StatusCode::UNAUTHORIZED => {
-            Error::new(ErrorKind::Unauthenticated, "the server wants credentials and none are given (401)")
-                .hint("name a Secret with them, or label one for this URL")
-        }
-        StatusCode::FORBIDDEN => {
-            Error::new(ErrorKind::Forbidden, "the server forbids it (403)").hint("the credentials may not read this")
-        }
-        StatusCode::NOT_FOUND | StatusCode::GONE => {
-            Error::new(ErrorKind::NotFound, format!("there is nothing ({number})"))
-                .hint("check the URL and the name; some servers say this, too, when the credentials may not see it")
-        }
-        StatusCode::TOO_MANY_REQUESTS => Error::new(ErrorKind::Server, "the server is asked too often (429)"),
-        status if status.is_redirection() => {
-            Error::new(ErrorKind::Server, format!("the server redirects where we do not follow ({number})"))
-        }
-        status => {
-            let reason = status.canonical_reason().unwrap_or("");
-            Error::new(ErrorKind::Server, format!("the server failed ({number} {reason})"))
-        }
-    }
 }

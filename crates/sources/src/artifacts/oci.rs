@@ -21,7 +21,7 @@ use crate::{
         blobs::{self, Blobs, check_digest},
         download, repository, version,
     },
-    wire::{self, Clients},
+    wire::{self, Clients, answers},
 };
 
 const MANIFESTS: &str =
@@ -236,7 +236,7 @@ fn layer_of(manifest: &Manifest, chart_wanted: bool) -> Result<&Layer> {
         Error::new(ErrorKind::NotAnArtifact, message)
     };
     let layer = layer.ok_or_else(none)?;
-    if layer.size > LARGEST_LAYER { Err(download::too_large(LARGEST_LAYER)) } else { Ok(layer) }
+    if layer.size > LARGEST_LAYER { Err(answers::too_large(LARGEST_LAYER)) } else { Ok(layer) }
 }
 
 impl Session<'_> {
@@ -328,7 +328,7 @@ impl Session<'_> {
 
 fn checked(response: Response, with_credentials: bool) -> Result<Response> {
     let status = response.status();
-    if status.is_success() { Ok(response) } else { Err(download::refused(status, with_credentials)) }
+    if status.is_success() { Ok(response) } else { Err(answers::refused(status, with_credentials)) }
 }
 
 /// Reads `</v2/…/tags/list?last=x&n=1000>; rel="next"`; only the query counts, so that no other host is asked.

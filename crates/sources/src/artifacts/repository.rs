@@ -17,11 +17,14 @@ use crate::{
     artifacts::{
         ArtifactRevision, ArtifactSpec,
         blobs::{self, Blobs},
-        download::{self, broken_off, text_of, too_large},
+        download::{self, text_of},
         index::{self, Release},
         version,
     },
-    wire::{self, Clients},
+    wire::{
+        self, Clients,
+        answers::{broken_off, too_large},
+    },
 };
 
 /// The largest index that is taken.

@@ -16,7 +16,7 @@ use reqwest::{
 
 use crate::{
     Credentials, Error, ErrorKind, Result,
-    wire::{Channel, Service},
+    wire::{Channel, Service, answers},
 };
 
 /// Who asks: some hosts answer Git's own program only.
@@ -159,43 +159,28 @@ pub(crate) fn fetch_file(clients: &Clients, url: &str, credentials: &Credentials
     let response = request.send().map_err(|error| failure(&error))?;
     let status = response.status();
     if !status.is_success() {
-        let reason = status.canonical_reason().unwrap_or("");
-        return Err(Error::new(ErrorKind::Server, format!("the server answers {} {reason}", status.as_u16())));
+        return Err(answers::refused(status, authorization(credentials).is_some()));
     }
     let mut bytes = Vec::new();
-    response.take(limit + 1).read_to_end(&mut bytes).map_err(|error| Error::storage("the answer broke off", error))?;
+    response.take(limit + 1).read_to_end(&mut bytes).map_err(answers::broken_off)?;
     if bytes.len() as u64 > limit {
-        return Err(Error::new(ErrorKind::Server, format!("the file is larger than {} MiB", limit >> 20)));
+        return Err(answers::too_large(limit));
     }
     Ok(bytes)
 }
 
+/// Words what a Git server refuses.
 fn refused(status: StatusCode, with_credentials: bool, service: Service) -> Error {
-    let number = status.as_u16();
     match status {
-        StatusCode::UNAUTHORIZED if with_credentials => {
-            Error::new(ErrorKind::Unauthenticated, "the server does not accept the credentials (401)")
-                .hint("check user and password or token; it may have expired")
-        }
-        StatusCode::UNAUTHORIZED => {
-            Error::new(ErrorKind::Unauthenticated, "the server wants credentials and none are given (401)")
-        }
         StatusCode::FORBIDDEN => Error::new(ErrorKind::Forbidden, "the server forbids it (403)").hint(match service {
             Service::UploadPack => "the credentials may not read this repository",
             Service::ReceivePack => "the credentials may not write to this repository",
         }),
         StatusCode::NOT_FOUND | StatusCode::GONE => {
-            Error::new(ErrorKind::NotARepository, format!("there is no repository ({number})"))
+            Error::new(ErrorKind::NotARepository, format!("there is no repository ({})", status.as_u16()))
                 .hint("check the URL; some hosts say this, too, when the credentials may not see it")
         }
-        StatusCode::TOO_MANY_REQUESTS => Error::new(ErrorKind::Server, "the server is asked too often (429)"),
-        status if status.is_redirection() => {
-            Error::new(ErrorKind::Server, format!("the server redirects where we do not follow ({number})"))
-        }
-        status => Error::new(
-            ErrorKind::Server,
-            format!("the server failed ({number} {})", status.canonical_reason().unwrap_or("")),
-        ),
+        status => answers::refused(status, with_credentials),
     }
 }
 

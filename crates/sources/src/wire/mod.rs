@@ -2,6 +2,7 @@
 //!
 //! One round is enough for us: what we have is told together with `done`, so there is no negotiation.
 
+pub(crate) mod answers;
 mod fetch;
 mod http;
 pub(crate) mod pkt;
