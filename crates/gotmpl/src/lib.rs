@@ -30,6 +30,7 @@ mod value;
 
 pub use context::{Context, Limits, Options, Warning};
 pub use error::{Error, ErrorKind, FuncError, Place};
+pub use fmt::quote;
 pub use functions::{Function, Functions, Signature};
 pub use object::Object;
 pub use templates::{MissingKey, Templates};

@@ -1,28 +1,7 @@
 //! Values in words, as Go's `%v`, `%q` and `%#v` print them in the libraries' errors.
 
-use lockstep_object::{Key, Map, Value};
-
-/// Quotes as `%q` does.
-pub(crate) fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{7}' => out.push_str("\\a"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{b}' => out.push_str("\\v"),
-            '\u{c}' => out.push_str("\\f"),
-            c if (c as u32) < 0x20 || c == '\u{7f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
+pub(crate) use lockstep_object::go::quoted;
+use lockstep_object::{Key, Map, Value, go::float};
 
 /// Prints as `%v` does: `map[a:1 b:[x y]]`.
 pub(crate) fn plain(value: &Value) -> String {
@@ -70,22 +49,6 @@ pub(crate) fn type_name(value: &Value) -> &'static str {
         Value::Text(_) => "string",
         Value::List(_) => "[]interface {}",
         Value::Map(_) => "map[string]interface {}",
-    }
-}
-
-/// `%v` writes exponents from 1e21 and below 1e-4, with two digits at least.
-fn float(number: f64) -> String {
-    let size = number.abs();
-    if size == 0.0 || (1e-4..1e21).contains(&size) {
-        return format!("{number}");
-    }
-    let text = format!("{number:e}");
-    match text.split_once('e') {
-        Some((digits, exponent)) => {
-            let (sign, exponent) = exponent.strip_prefix('-').map_or(("+", exponent), |rest| ("-", rest));
-            format!("{digits}e{sign}{exponent:0>2}")
-        }
-        None => text,
     }
 }
 

@@ -13,6 +13,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 mod diagnostic;
+pub mod go;
 mod identity;
 mod json;
 mod key;

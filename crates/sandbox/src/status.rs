@@ -1,5 +1,6 @@
 //! The `Status` answers of a Kubernetes API server.
 
+pub(crate) use lockstep_object::go::quoted as go_quote;
 use lockstep_object::{List, Map, Value};
 
 use crate::build::map;
@@ -68,25 +69,6 @@ impl Cause {
     fn to_value(&self) -> Value {
         Value::Map(map! { "reason" => self.reason, "message" => self.message.as_str(), "field" => self.field.as_str() })
     }
-}
-
-/// Quotes as Go's `%q` does for the texts that occur here.
-pub(crate) fn go_quote(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\t' => quoted.push_str("\\t"),
-            '\r' => quoted.push_str("\\r"),
-            c if (c as u32) < 0x20 => quoted.push_str(&format!("\\x{:02x}", c as u32)),
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 impl Failure {

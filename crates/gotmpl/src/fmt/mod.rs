@@ -70,7 +70,7 @@ pub(crate) fn print_pointee_to(out: &mut Vec<u8>, value: &Value) {
 }
 
 /// Quotes as `strconv.Quote`.
-pub(crate) fn quote(text: &str) -> String {
+pub fn quote(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len() + 2);
     quote_with(&mut out, text.as_bytes(), b'"', false);
     String::from_utf8_lossy(&out).into_owned()

@@ -1,6 +1,7 @@
 //! Errors of fields, in the words of `k8s.io/apimachinery/pkg/util/validation/field`.
 
-use lockstep_object::{Value, to_json};
+pub(super) use lockstep_object::go::float;
+use lockstep_object::{Value, go::quoted, to_json};
 
 /// What is wrong with a field, worded as Kubernetes does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,39 +70,5 @@ fn shown(value: &Value) -> String {
         Value::Text(text) => quoted(text),
         Value::Float(number) => float(*number),
         other => to_json(other),
-    }
-}
-
-/// Quotes as `%q` does.
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if (c as u32) < 0x20 || c == '\u{7f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
-/// Prints a number as `%v` does a float64: exponents from 1e21 and below 1e-4, with two digits at least.
-pub(super) fn float(number: f64) -> String {
-    let size = number.abs();
-    if size == 0.0 || (1e-4..1e21).contains(&size) {
-        return format!("{number}");
-    }
-    let text = format!("{number:e}");
-    match text.split_once('e') {
-        Some((digits, exponent)) => {
-            let (sign, exponent) = exponent.strip_prefix('-').map_or(("+", exponent), |rest| ("-", rest));
-            format!("{digits}e{sign}{exponent:0>2}")
-        }
-        None => text,
     }
 }
