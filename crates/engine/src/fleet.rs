@@ -178,8 +178,12 @@ impl Fleet {
 
     /// Takes that a project says something else about an App than before.
     pub fn rules_changed(&mut self, id: &AppId, rules: ProjectRules, now: Timestamp) {
-        let Some(wanted) = self.members.get(id).and_then(|member| member.wanted.clone()) else { return };
-        self.tell_wanted(id, wanted, rules, now);
+        let Some(member) = self.members.get_mut(id) else { return };
+        match member.wanted.clone() {
+            Some(wanted) => self.tell_wanted(id, wanted, rules, now),
+            // The App is about to be seen again, with what else its project says.
+            None => member.rules = rules.health,
+        }
         self.step(id, Event::RulesChanged, now);
     }
 
@@ -298,6 +302,13 @@ impl Fleet {
         let mut gone = self.live.keys_of(gk, |live| !uids.contains(live.uid.as_str()));
         gone.sort();
         gone.iter().for_each(|key| self.gone(key, version, now));
+        // What was applied before the list and is not in it went in between: its answer is yet to come.
+        for member in self.members.values() {
+            let awaited = member.state.awaited().filter(|key| key.kind == gk.kind && key.group == gk.group);
+            for key in awaited.filter(|key| self.live.get(key).is_none()).cloned().collect::<Vec<_>>() {
+                self.live.remove(&key, version, true);
+            }
+        }
     }
 
     fn gone(&mut self, key: &ObjectKey, version: u64, now: Timestamp) {
@@ -456,4 +467,41 @@ fn is_same(known: &Wanted, wanted: &Wanted) -> bool {
     known.generation == wanted.generation
         && asked(known) == asked(wanted)
         && (known.deleting, known.finalizer) == (wanted.deleting, wanted.finalizer)
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_api::AppSpec;
+
+    use super::*;
+
+    fn rules() -> ProjectRules {
+        ProjectRules { health: Arc::new(Rules::builtin()), windows: Arc::new([]), problems: Vec::new() }
+    }
+
+    #[test]
+    fn a_changed_project_counts_for_an_app_that_is_to_be_seen_again() {
+        let (id, now) = (AppId::new("apps", "shop"), Timestamp::UNIX_EPOCH);
+        let mut fleet = Fleet::new(1);
+        let wanted = Wanted { spec: Arc::new(AppSpec::default()), finalizer: true, ..Wanted::default() };
+        let stored = Stored { uid: "1".into(), version: 1, status: AppStatus::default() };
+        fleet.see_app(&id, stored, wanted, rules(), now);
+        let revision = RevisionInfo { id: "one".into(), ..RevisionInfo::default() };
+        fleet.resolved(&id, Ok(revision), now);
+        let renders = |effects: Vec<(AppId, Effect)>| {
+            let ticket = |(_, effect)| match effect {
+                Effect::Render { ticket, .. } => Some(ticket),
+                _ => None,
+            };
+            effects.into_iter().filter_map(ticket).collect::<Vec<_>>()
+        };
+        let tickets = renders(fleet.take_effects());
+        let rejected = Rejected { kind: crate::ProblemKind::Forbidden, diagnostics: Vec::new() };
+        fleet.rendered(&id, tickets[0], Err(rejected), now);
+        // Its finalizer met a newer version.
+        fleet.look_again(&id);
+        assert!(renders(fleet.take_effects()).is_empty());
+        fleet.rules_changed(&id, rules(), now);
+        assert_eq!(renders(fleet.take_effects()).len(), 1);
+    }
 }

@@ -276,6 +276,11 @@ impl AppState {
         self.in_flight.contains_key(key)
     }
 
+    /// Walks the objects whose apply has no answer yet.
+    pub(crate) fn awaited(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.in_flight.keys()
+    }
+
     /// Tells whether a kind is missing that the App needs.
     pub fn waits_for_kind(&self) -> bool {
         self.problem.as_ref().is_some_and(|problem| problem.kind == ProblemKind::UnknownKind)

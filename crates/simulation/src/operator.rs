@@ -348,6 +348,9 @@ impl World {
         }
         if let Ok(object) = &result {
             let made = before.as_deref() != Some(object.str_at(&["metadata", "uid"]));
+            if of.life < self.operator.life && self.apps.get(id).is_none_or(|app| app.seen.deleting) {
+                self.promises.came_late(key);
+            }
             self.promises.stored(id, key, of, made);
             self.stored(key);
         }

@@ -26,6 +26,8 @@ pub(crate) struct Promises {
     running: BTreeSet<AppId>,
     /// Objects that somebody laid hands on: without its label a hook's object is not seen any more.
     excused: BTreeSet<ObjectKey>,
+    /// What an operator that was killed had sent and what arrived after its App was deleted: nobody can know of it.
+    late: BTreeSet<ObjectKey>,
     /// What was synced last, and went well: the same again owes no hooks.
     done: BTreeMap<AppId, (u64, String)>,
     /// The annotation whose sync was refused: that is its answer.
@@ -78,6 +80,11 @@ impl Promises {
             sync.hooks.remove(key);
         }
         self.excused.insert(key.clone());
+    }
+
+    /// A request of a killed operator arrived after its App was deleted.
+    pub(crate) fn came_late(&mut self, key: &ObjectKey) {
+        self.late.insert(key.clone());
     }
 
     pub(crate) fn restarted(&mut self) {
@@ -375,7 +382,7 @@ fn is_kept(key: &ObjectKey, object: &Object) -> bool {
 
 fn check_gone(world: &World, id: &AppId) -> Result<(), String> {
     for (key, truth) in &world.cluster.truth {
-        let ours = truth.object.label(APP_LABEL) == Some(&id.label());
+        let ours = truth.object.label(APP_LABEL) == Some(&id.label()) && !world.promises.late.contains(key);
         if ours && truth.object.annotation(PRUNE) != Some("disabled") && key.kind.as_str() != "Job" {
             return Err(format!("{id} was deleted, and {key} is still there"));
         }

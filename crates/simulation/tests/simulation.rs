@@ -30,12 +30,13 @@
 //! | a sync between two equal ones was forgotten by a restart (4039) | ends a sync without having run the hook |
 //! | a hook was applied over the object that an unanswered request for the sync before had made (9630) | ends a sync without having run the hook |
 //! | fields that another manager had taken over as they were were no longer watched (10035) | is not as in Git at `.spec.replicas` |
+//! | an answer brought back what a list that came before it had not shown any more (16656) | requests were sent long after everything was in order |
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 /// The worlds in which a promise was broken once.
-const FOUND: [u64; 26] = [
+const FOUND: [u64; 28] = [
     226, 280, 288, 304, 693, 901, 953, 1064, 1139, 1171, 1311, 1315, 1319, 1626, 1801, 2191, 3015, 3255, 3613, 3771,
-    3913, 4039, 4779, 9630, 9724, 10035,
+    3913, 4039, 4779, 9630, 9724, 10035, 15385, 16656,
 ];
 
 /// Lives through the first seeds and those found, or through those of `LOCKSTEP_TEST_SEEDS=FIRST..END` that fall to
