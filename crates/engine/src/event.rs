@@ -163,8 +163,9 @@ pub struct ApplyOptions {
     pub replace: bool,
     /// Where a field cannot be changed it is deleted and made anew.
     pub recreate: bool,
-    /// An earlier request to make it had no answer: what that may have left is deleted first.
-    pub afresh: bool,
+    /// An earlier request to make this hook had no answer: what that may have left is deleted first, unless it carries
+    /// this mark ([`lockstep_api::HOOK_RUN`]).
+    pub afresh: Option<Text>,
     /// What a live object keeps, whatever is desired.
     pub respect: Respect,
 }

@@ -44,7 +44,7 @@ pub fn float(number: f64) -> String {
 /// `strconv.IsPrint` for what occurs in names and files: no controls, no spaces but the plain one, no invisible signs and
 /// no private ones.
 fn is_printable(c: char) -> bool {
-    let invisible = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e000}'..='\u{f8ff}');
+    let invisible = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..);
     c == ' ' || !(c.is_control() || c.is_whitespace() || invisible)
 }
 

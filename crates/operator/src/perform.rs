@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use lockstep_api::{API_VERSION, AppStatus, FIELD_MANAGER, FINALIZER, NamespaceMetadata};
+use lockstep_api::{API_VERSION, AppStatus, FIELD_MANAGER, FINALIZER, HOOK_RUN, NamespaceMetadata};
 use lockstep_cluster::{Applied, Cluster, Error, WatchEvent};
 use lockstep_engine::{AppId, ApplyOptions, Event, Live, ProblemKind};
 use lockstep_health::Rules;
@@ -32,9 +32,9 @@ const GONE_WITHIN: Duration = Duration::from_secs(60);
 
 /// Applies an object; makes its namespace first if it is missing and that is wanted.
 pub(crate) async fn apply(cluster: Cluster, rules: Arc<Rules>, apply: Apply) -> Event {
-    let mut result = match apply.options.afresh {
-        true => recreate(&cluster, &apply).await,
-        false => apply_once(&cluster, &apply).await,
+    let mut result = match &apply.options.afresh {
+        Some(mark) => apply_afresh(&cluster, &apply, mark).await,
+        None => apply_once(&cluster, &apply).await,
     };
     if let (Err(error), Some(metadata)) = (&result, &apply.options.create_namespace)
         && error.problem().kind == ProblemKind::NamespaceMissing
@@ -77,6 +77,15 @@ async fn respectful_body(cluster: &Cluster, apply: &Apply) -> Result<Arc<[u8]>, 
     let (Some(desired), Some(live)) = (desired, cluster.live(key, version).await?) else { return Ok(Arc::clone(body)) };
     let sent = lockstep_diff::respected(&desired, &live, FIELD_MANAGER, &options.respect.0);
     Ok(to_json(&sent.to_value()).into_bytes().into())
+}
+
+/// Applies a hook; what an unanswered request for another run left goes first.
+async fn apply_afresh(cluster: &Cluster, apply: &Apply, mark: &Text) -> Result<Applied, Error> {
+    let Apply { key, version, .. } = apply;
+    match cluster.live(key, version).await? {
+        Some(live) if live.annotation(HOOK_RUN) != Some(mark.as_str()) => recreate(cluster, apply).await,
+        _ => apply_once(cluster, apply).await,
+    }
 }
 
 /// Deletes an object and makes it anew once it is gone.

@@ -339,9 +339,10 @@ impl World {
         options: &ApplyOptions,
     ) -> Result<Live, Problem> {
         let before = self.cluster.truth.get(key).map(|truth| truth.object.str_at(&["metadata", "uid"]).to_owned());
-        let mut result = match options.afresh {
-            true => self.recreate(key, body),
-            false => self.cluster.apply(key, body, lockstep_api::FIELD_MANAGER),
+        let mark = self.cluster.truth.get(key).and_then(|truth| truth.object.annotation(lockstep_api::HOOK_RUN));
+        let mut result = match &options.afresh {
+            Some(afresh) if mark != Some(afresh.as_str()) => self.recreate(key, body),
+            _ => self.cluster.apply(key, body, lockstep_api::FIELD_MANAGER),
         };
         if options.recreate && result.as_ref().is_err_and(|problem| problem.message.contains("field is immutable")) {
             result = self.recreate(key, body);

@@ -34,9 +34,9 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 /// The worlds in which a promise was broken once.
-const FOUND: [u64; 28] = [
+const FOUND: [u64; 30] = [
     226, 280, 288, 304, 693, 901, 953, 1064, 1139, 1171, 1311, 1315, 1319, 1626, 1801, 2191, 3015, 3255, 3613, 3771,
-    3913, 4039, 4779, 9630, 9724, 10035, 15385, 16656,
+    3913, 4039, 4779, 9630, 9724, 10035, 15385, 16656, 17811, 18386,
 ];
 
 /// Lives through the first seeds and those found, or through those of `LOCKSTEP_TEST_SEEDS=FIRST..END` that fall to

@@ -321,20 +321,20 @@ impl Step<'_, '_> {
         Some(true)
     }
 
-    fn options(&self, one: &Desired) -> Arc<ApplyOptions> {
+    fn options(&self, one: &Desired) -> ApplyOptions {
         let sync = &self.state.spec.sync;
         let namespace = self.state.spec.destination.namespace.as_deref().unwrap_or(&self.state.id.namespace);
         let metadata =
             sync.namespace_metadata.clone().filter(|_| one.key.namespace.as_str() == namespace).unwrap_or_default();
         let hook_is_made_anew = one.hook.is_some() && is_cleared(one);
-        Arc::new(ApplyOptions {
+        ApplyOptions {
             create_namespace: sync.create_namespace.then(|| Arc::new(metadata)),
             replace: one.marks.replace,
             // What is in a hook's place goes before it is made, also what its run cannot see for want of our label.
             recreate: one.marks.force || ((sync.recreate || hook_is_made_anew) && !holds_data(&one.key)),
-            afresh: hook_is_made_anew && self.state.unanswered.contains(&one.key),
+            afresh: None,
             respect: self.state.rules.ignored(&one.key).respect,
-        })
+        }
     }
 
     fn validate(&mut self, one: &Desired) {
@@ -342,7 +342,7 @@ impl Step<'_, '_> {
             key: one.key.clone(),
             version: one.version.clone(),
             body: Arc::clone(&one.body),
-            options: self.options(one),
+            options: Arc::new(self.options(one)),
         });
     }
 
@@ -364,13 +364,17 @@ impl Step<'_, '_> {
     }
 
     pub(super) fn apply(&mut self, one: &Desired, why: Applying) {
+        self.apply_as(one, why, self.options(one));
+    }
+
+    fn apply_as(&mut self, one: &Desired, why: Applying, options: ApplyOptions) {
         self.state.in_flight.insert(one.key.clone(), why);
         self.effects.push(Effect::Apply {
             key: one.key.clone(),
             version: one.version.clone(),
             body: Arc::clone(&one.body),
             digest: one.digest,
-            options: self.options(one),
+            options: Arc::new(options),
         });
     }
 
@@ -383,7 +387,11 @@ impl Step<'_, '_> {
             Arc::from(to_json(&object.to_value()).into_bytes())
         });
         let marked = Desired { body: body.unwrap_or_else(|| Arc::clone(&one.body)), ..Desired::clone(one) };
-        self.apply(&marked, Applying::Sync);
+        let mut options = self.options(one);
+        if is_cleared(one) && self.state.unanswered.contains(&one.key) {
+            options.afresh = Some(hook.mark.clone());
+        }
+        self.apply_as(&marked, Applying::Sync, options);
     }
 
     pub(super) fn delete(&mut self, key: ObjectKey, version: Text) {
