@@ -62,7 +62,10 @@ impl SandboxService {
                 return Ok(respond(&self.sandbox, Reply::failure(&failure)));
             }
         }
+        // Whoever waits for the store lets its thread do other things meanwhile.
+        let turn = self.sandbox.turn().await;
         let reply = self.sandbox.handle(&request);
+        drop(turn);
         if drop_answer {
             return Err("the answer was dropped by a fault".into());
         }

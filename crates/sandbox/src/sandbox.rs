@@ -117,6 +117,8 @@ pub struct Sandbox {
 
 pub(crate) struct Inner {
     server: Mutex<Server>,
+    /// Who is next, among the requests of connections.
+    turn: tokio::sync::Mutex<()>,
     seed: AtomicU64,
     clock: Clock,
     admin_token: String,
@@ -198,6 +200,7 @@ impl Sandbox {
         }
         let inner = Inner {
             server: Mutex::new(server),
+            turn: tokio::sync::Mutex::new(()),
             seed: AtomicU64::new(moment.draw()),
             clock,
             admin_token,
@@ -340,6 +343,11 @@ impl Sandbox {
         let Some(keep) = &self.inner.keep else { return Ok(()) };
         let writes = server.store.take_journal();
         if writes.is_empty() { Ok(()) } else { keep.write(&writes) }
+    }
+
+    /// Waits until no other connection's request is being answered.
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.inner.turn.lock().await
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Server> {
